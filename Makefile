@@ -1,0 +1,70 @@
+# Everything a contributor runs. Targets are thin: what they call also works by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Test processes. Each keeps whole files, so that costly module fixtures are built once.
+JOBS ?= 2
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check format generate bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## Make .venv with the package (editable) and all that the other targets need
+
+$(STAMP): pyproject.toml
+	@echo "== venv: $(VENV) from $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than 3.11. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: its ensurepip is missing (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server,client,dev]'
+	@touch $@
+
+demo: venv ## Start a ledger, write to it, verify every receipt offline
+	@echo "== demo"
+	@$(BIN)/counterfoil demo
+
+test: venv ## Run all tests
+	@echo "== pytest"
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile
+
+check: venv ## Format, lint, types, API compatibility, house rules
+	@echo "== ruff format"
+	@$(BIN)/ruff format --check
+	@echo "== ruff check"
+	@$(BIN)/ruff check
+	@echo "== mypy"
+	@$(BIN)/mypy
+	@echo "== buf lint"
+	@$(BIN)/buf lint
+	@echo "== buf breaking"
+	@$(BIN)/python scripts/breaking.py
+	@echo "== house rules"
+	@$(BIN)/pytest tests/tidy
+
+format: venv ## Format the code and mend what the linter can
+	@echo "== ruff"
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
+	@echo "== protoc"
+	@$(BIN)/python scripts/generate.py
+
+bench: venv ## Measure; installs what the comparison with PostgreSQL needs
+	@echo "== bench"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python benchmarks/bench.py
+
+clean: ## Remove .venv, caches and build output
+	@echo "== clean"
+	@rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

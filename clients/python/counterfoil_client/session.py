@@ -1,0 +1,169 @@
+"""What a client knows of its log after the first question, and the checks that need it."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from counterfoil.errors import VerificationError
+from counterfoil.limits import PAGE_SIZE_MAX
+from counterfoil.note import NO_QUORUM, Checkpoint, Policy
+from counterfoil.receipt import VerifiedReceipt, verify_receipt
+from counterfoil.record.ids import parse_id
+from counterfoil.v1.log_service_pb2 import (
+    GetCheckpointRequest,
+    GetCheckpointResponse,
+    GetConsistencyProofRequest,
+    GetConsistencyProofResponse,
+    GetLogInfoRequest,
+    GetLogInfoResponse,
+    GetReceiptResponse,
+)
+from counterfoil.v1.usage_service_pb2 import AppendUsageResponse
+from counterfoil_client.evidence import UsageResult, Writer, check_usage
+from counterfoil_client.reading import LOG_SERVICE, list_entries
+from counterfoil_client.transport import Transport
+from counterfoil_client.trust import CheckpointMemory
+
+_ENVIRONMENTS: Final = {"live": 1, "sandbox": 2}
+
+
+@dataclass(frozen=True)
+class Log:
+    """The log that answers.
+
+    Attributes:
+        policy: whom the client trusts, witnesses included. environment_name: ``live`` or ``sandbox``.
+        writer: who writes here, under a policy without quorum: witnesses sign later than the log.
+        memory: the newest checkpoint.
+    """
+
+    policy: Policy
+    environment_name: str
+    writer: Writer
+    memory: CheckpointMemory
+
+
+class Session:
+    """The log behind a connection: asked who it is once, and remembered. May be used from many threads."""
+
+    def __init__(self, transport: Transport, trust: Policy | None, submitter: str) -> None:
+        self.transport = transport
+        self._trust = trust
+        self._submitter = submitter
+        self._lock = threading.Lock()
+        self._log: Log | None = None
+
+    @property
+    def log(self) -> Log:
+        """The log that answers.
+
+        Raises:
+            LedgerError: it could not be asked.
+            VerificationError: it is not one that is trusted.
+        """
+        if self._log is None:
+            with self._lock:
+                if self._log is None:
+                    self._log = self._meet()
+        return self._log
+
+    def info(self) -> GetLogInfoResponse:
+        """What the log says of itself; unsigned.
+
+        Raises:
+            LedgerError: the call failed.
+        """
+        path = LOG_SERVICE + "GetLogInfo"
+        return self.transport.unary(path, GetLogInfoRequest(), GetLogInfoResponse)
+
+    def checkpoint(self) -> Checkpoint:
+        """The newest checkpoint; see ``LedgerClient.checkpoint``."""
+        memory = self.log.memory
+        path = LOG_SERVICE + "GetCheckpoint"
+        answer = self.transport.unary(path, GetCheckpointRequest(), GetCheckpointResponse)
+        return memory.check(answer.checkpoint)
+
+    def covering(self, size: int) -> Checkpoint:
+        """A checkpoint of at least this size: the newest one known here, or else the newest one there is.
+
+        Raises:
+            VerificationError: the log is smaller than that, or its checkpoint is bad.
+            LedgerError: the call failed.
+        """
+        newest = self.log.memory.newest
+        if newest is None or newest.size < size:
+            newest = self.checkpoint()
+        if newest.size < size:
+            raise VerificationError(f"the signed tree has {newest.size} entries, not {size}")
+        return newest
+
+    def check(self, note: bytes) -> Checkpoint:
+        """The checkpoint in a signed note, held to the same tests as that of :meth:`checkpoint`."""
+        return self.log.memory.check(note)
+
+    def check_usage(
+        self, answer: AppendUsageResponse, bodies: Sequence[bytes], backfill: bool
+    ) -> UsageResult:
+        """The verified answer to a batch of usage events.
+
+        Raises:
+            VerificationError: a receipt is not good for these events.
+            LedgerError: records had to be fetched for that, and the call failed.
+        """
+        log = self.log
+        result = check_usage(
+            log.writer, answer, bodies, backfill=backfill, fetch_records=self._fetch_records
+        )
+        for verified in result.receipts:
+            log.memory.see(verified)
+        return result
+
+    def check_receipt(self, asked: str, answer: GetReceiptResponse, form: str) -> None:
+        """Verify that an answer is a receipt of this form, by this log, for the entry that was asked for.
+
+        Raises:
+            VerificationError: it is not.
+        """
+        log = self.log
+        verified = verify_receipt(answer.receipt, log.writer.policy)
+        if verified.form != form or verified.origin != log.writer.origin:
+            raise VerificationError(f"the answer is a {verified.form} of {verified.origin}")
+        _check_asked(asked, answer.index, verified)
+        log.memory.see(verified)
+
+    def _meet(self) -> Log:
+        info = self.info()
+        policy = Policy.trust(info.vkey) if self._trust is None else self._trust
+        if info.origin not in [log.name for log in policy.logs]:
+            raise VerificationError(
+                f"the log calls itself {info.origin}, which is not trusted here"
+            )
+        if info.environment not in _ENVIRONMENTS:
+            raise VerificationError(f"the log's environment {info.environment!r} is unknown")
+        online = replace(policy, quorum=NO_QUORUM)
+        environment = _ENVIRONMENTS[info.environment]
+        writer = Writer(online, info.origin, environment, self._submitter)
+        memory = CheckpointMemory(online, info.origin, self._prove_consistency)
+        return Log(policy, info.environment, writer, memory)
+
+    def _prove_consistency(self, old_size: int, new_size: int) -> list[bytes]:
+        request = GetConsistencyProofRequest(old_size=old_size, new_size=new_size)
+        path = LOG_SERVICE + "GetConsistencyProof"
+        return list(self.transport.unary(path, request, GetConsistencyProofResponse).proof)
+
+    def _fetch_records(self, first_index: int, count: int) -> list[bytes]:
+        page_size = min(count, PAGE_SIZE_MAX)
+        entries = list_entries(self.transport, self, first_index, 0, page_size)
+        return [entry.record for _, entry in zip(range(count), entries, strict=False)]
+
+
+def _check_asked(asked: str, index: int, verified: VerifiedReceipt) -> None:
+    """Raise unless the receipt covers the entry that was asked for, by index or by id."""
+    named = parse_id(asked)
+    number = named.index if named is not None else int(asked) if asked.isdecimal() else index
+    place = index - verified.first_index
+    if number != index or not 0 <= place < verified.count:
+        raise VerificationError(f"the receipt for {asked} is that of entry {verified.first_index}")
+    if named is not None and verified.leaf_hashes[place][:4].hex() != named.tag:
+        raise VerificationError(f"entry {index} is not {asked}")

@@ -1,0 +1,197 @@
+"""``python -m counterfoil verify FILE... --key VKEY``: check receipts offline.
+
+Needs the base install only: the pure core and the standard library. It reads the named files and nothing else; there is
+no network, no server code and no protobuf in this process.
+
+Exit codes: 0 all receipts are good, 1 one of them is bad, 2 it cannot be told.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from counterfoil.entry import KIND_GENESIS, KIND_PAYOUT, KIND_TRAINING, KIND_USAGE
+from counterfoil.errors import UnverifiableError, VerificationError
+from counterfoil.limits import MIB
+from counterfoil.note import Policy
+from counterfoil.receipt import VerifiedReceipt, verify_receipt
+
+GOOD: Final = "good"
+BAD: Final = "bad"
+CANNOT_TELL: Final = "cannot tell"
+
+# A batch receipt that carries its records is about as large as a batch; JSON and text forms are a third larger.
+RECEIPT_SIZE_BYTES_MAX: Final = 64 * MIB
+_POLICY_SIZE_BYTES_MAX: Final = MIB
+
+_KINDS: Final = {
+    KIND_GENESIS: "genesis",
+    KIND_TRAINING: "training",
+    KIND_USAGE: "usage",
+    KIND_PAYOUT: "payout",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known about one file.
+
+    Attributes:
+        file: as it was named.
+        verdict: GOOD, BAD or CANNOT_TELL.
+        message: why, when it is not good.
+        receipt: what was verified, when it is good.
+    """
+
+    file: str
+    verdict: str
+    message: str = ""
+    receipt: VerifiedReceipt | None = None
+
+    def describe(self) -> str:
+        """The verdict in plain words, on one to three lines."""
+        if self.receipt is None:
+            return f"{self.file}: {self.verdict}: {self.message}"
+        receipt, last = self.receipt, self.receipt.first_index + self.receipt.count - 1
+        kind = _kind(receipt)
+        what = (
+            f"the {kind} record at index {receipt.first_index}"
+            if receipt.count == 1
+            else f"{receipt.count} {kind} records, from index {receipt.first_index} to {last},"
+        )
+        witnessed = (
+            ", and its witnesses cosigned that tree" if "witnessed" in receipt.states else ""
+        )
+        return (
+            f"{self.file}: {self.verdict} ({', '.join(receipt.states)})\n"
+            f"  {receipt.origin} logged {what} at {format_time(receipt.time_us)}.\n"
+            f"  The log signed a tree of {receipt.size} entries that holds it{witnessed}."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdict for programs."""
+        if self.receipt is None:
+            return {"file": self.file, "verdict": self.verdict, "message": self.message}
+        receipt = self.receipt
+        return {
+            "file": self.file,
+            "verdict": self.verdict,
+            "form": receipt.form,
+            "origin": receipt.origin,
+            "index": receipt.first_index,
+            "count": receipt.count,
+            "kind": _kind(receipt),
+            "time": format_time(receipt.time_us),
+            "time_us": receipt.time_us,
+            "size": receipt.size,
+            "states": list(receipt.states),
+        }
+
+
+def verify_file(file: str, policy: Policy) -> Verdict:
+    """Verify the receipt in one file. Never raises for what is in the file, or for a file that cannot be read."""
+    try:
+        with Path(file).open("rb") as opened:
+            data = opened.read(RECEIPT_SIZE_BYTES_MAX + 1)
+    except OSError as error:
+        return Verdict(file, CANNOT_TELL, f"cannot read it: {error.strerror or error}")
+    if len(data) > RECEIPT_SIZE_BYTES_MAX:
+        told = f"larger than {RECEIPT_SIZE_BYTES_MAX // MIB} MiB, which no receipt is"
+        return Verdict(file, CANNOT_TELL, told)
+    try:
+        return Verdict(file, GOOD, receipt=verify_receipt(data, policy))
+    except UnverifiableError as error:
+        return Verdict(file, CANNOT_TELL, str(error))
+    except VerificationError as error:
+        return Verdict(file, BAD, str(error))
+
+
+def read_policy(keys: Sequence[str], policy_file: str | None) -> Policy:
+    """Whom to trust, from verifier keys or from a policy file (C2SP tlog-policy); one of the two.
+
+    Raises:
+        UnverifiableError: neither or both were given, or the file cannot be read.
+        VerificationError: a key or the policy is malformed.
+    """
+    if bool(keys) == bool(policy_file):
+        raise UnverifiableError("say whom to trust: --key VKEY, or --policy FILE")
+    if policy_file is None:
+        return Policy.trust(*keys)
+    try:
+        with Path(policy_file).open("rb") as opened:
+            text = opened.read(_POLICY_SIZE_BYTES_MAX).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnverifiableError(f"cannot read the policy {policy_file}: {error}") from error
+    return Policy.parse(text)
+
+
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """0 when all are good, 1 when one is bad, else 2."""
+    found = {verdict.verdict for verdict in verdicts}
+    if BAD in found:
+        return 1
+    return 2 if CANNOT_TELL in found else 0
+
+
+def format_time(time_us: int) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    seconds, fraction_us = divmod(time_us, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction_us:06d}Z"
+
+
+def _kind(receipt: VerifiedReceipt) -> str:
+    return _KINDS.get(receipt.kind, f"kind {receipt.kind}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m counterfoil", description="Check receipts offline."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    verify = commands.add_parser(
+        "verify",
+        help="check receipts offline",
+        description="Check receipts in any form, offline. Exit codes: 0 good, 1 bad, 2 cannot tell.",
+        epilog="Example: python -m counterfoil verify receipt.tlog-proof --key "
+        "example.com/ledger+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+    )
+    verify.add_argument("files", nargs="+", metavar="FILE", help="a receipt")
+    verify.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="the log's verifier key; repeatable",
+    )
+    verify.add_argument(
+        "--policy", metavar="FILE", help="a policy with logs, witnesses and a quorum"
+    )
+    verify.add_argument(
+        "--json", action="store_true", help="a JSON list with one object for each file"
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        policy = read_policy(options.key, options.policy)
+    except VerificationError as error:
+        sys.stderr.write(f"counterfoil: {error}\n")
+        return 2
+    verdicts = [verify_file(file, policy) for file in options.files]
+    if options.json:
+        sys.stdout.write(json.dumps([verdict.as_json() for verdict in verdicts], indent=2) + "\n")
+    else:
+        sys.stdout.writelines(verdict.describe() + "\n" for verdict in verdicts)
+    return exit_code(verdicts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

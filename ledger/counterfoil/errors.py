@@ -1,0 +1,121 @@
+"""Every error that Counterfoil raises on purpose.
+
+::
+
+    CounterfoilError
+     ├── VerificationError         evidence is malformed or does not verify
+     │    └── UnverifiableError    cannot tell: a key or records are missing
+     ├── InvalidInput              the caller's input breaks a rule
+     ├── NotFound                  there is no such thing
+     ├── Conflict                  same identity, other content
+     ├── OutOfRange                index or size not (yet) in the log
+     ├── Busy                      push-back: try again later
+     ├── StoreFull                 no room for writes; reads go on
+     ├── IntegrityError            stored data contradict each other
+     ├── OutcomeUnknown            a commit may or may not have happened
+     └── StartupError              the process cannot start
+
+Each class takes a message for people first and what programs need by keyword. A message says what
+is wrong and where; it never quotes secrets.
+"""
+
+# An error is named for what happened, not for being an error.
+# ruff: noqa: N818
+
+from __future__ import annotations
+
+
+class CounterfoilError(Exception):
+    """The root of all errors that Counterfoil raises on purpose."""
+
+
+class VerificationError(CounterfoilError):
+    """Evidence is malformed, or it does not verify. It must not be relied upon."""
+
+
+class UnverifiableError(VerificationError):
+    """It cannot be told whether the evidence is good: a key is unknown, or records are missing."""
+
+
+class InvalidInput(CounterfoilError):
+    """The caller's input breaks a rule; the same call will fail again.
+
+    Attributes:
+        field: The path of the offending field, such as ``"quantity"``.
+        reason: A fixed word in UPPER_SNAKE that programs may switch on.
+        position: The place of the offending item in a batch, from zero; None outside batches.
+    """
+
+    def __init__(
+        self, message: str, *, field: str, reason: str, position: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.field = field
+        self.reason = reason
+        self.position = position
+
+
+class NotFound(CounterfoilError):
+    """There is no such thing."""
+
+
+class Conflict(CounterfoilError):
+    """Something with the same identity, but other content, is already in the log.
+
+    Attributes:
+        field: The first field that differs.
+        original_index: The index of the entry that came first.
+    """
+
+    def __init__(self, message: str, *, field: str, original_index: int) -> None:
+        super().__init__(message)
+        self.field = field
+        self.original_index = original_index
+
+
+class OutOfRange(CounterfoilError):
+    """An index or a size is not, or not yet, in the log.
+
+    Attributes:
+        size: The size of the tree that the request was measured against.
+    """
+
+    def __init__(self, message: str, *, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class Busy(CounterfoilError):
+    """Push-back: a queue is full. Nothing was done; the same call may succeed later.
+
+    Attributes:
+        retry_after_s: How long to wait before the next try, in seconds.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class StoreFull(CounterfoilError):
+    """The store has no room for this write, which did not happen. Reads go on."""
+
+
+class IntegrityError(CounterfoilError):
+    """Stored data contradict each other: somebody has to look before anything is signed again.
+
+    Attributes:
+        index: The entry where the contradiction was found, if it has one.
+    """
+
+    def __init__(self, message: str, *, index: int | None = None) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class OutcomeUnknown(CounterfoilError):
+    """A commit may or may not have happened: stop signing, restart, and reconcile."""
+
+
+class StartupError(CounterfoilError):
+    """The process cannot start. The message says in one line what to do."""

@@ -1,0 +1,83 @@
+"""Every bound of the ledger in one place: unit last in the name, the reason beside it.
+
+Relations between bounds are asserted at the end, so that an edit which breaks one fails at import.
+"""
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+# Tree sizes and indexes travel as int64 and are stored as unsigned 64-bit numbers.
+TREE_SIZE_MAX = (1 << 63) - 1
+
+# A proof in a tree below 2^63 leaves has at most 63 hashes for an inclusion path, and a range proof at most
+# twice that. C2SP tlog-witness bounds consistency proofs the same way.
+PROOF_HASHES_MAX = 126
+
+# An origin also has to fit the one length byte of the C2SP subtree signature.
+ORIGIN_SIZE_BYTES_MAX = 255
+
+# Identifiers are chosen by people and machines: a UUID has 36 characters, a URN some more.
+ID_LENGTH_MAX = 128
+
+# Free text such as notes and metadata values supports a claim; it does not carry content.
+TEXT_LENGTH_MAX = 4096
+METADATA_ENTRIES_MAX = 32
+METADATA_KEY_LENGTH_MAX = 64
+METADATA_VALUE_LENGTH_MAX = 512
+
+# A usage event lists the assets that share it.
+ATTRIBUTIONS_MAX = 64
+PARTS_PER_MILLION = 1_000_000
+CONSENTS_MAX = 8
+
+# No request to a model reads or writes more than this; a larger number is a mistake in the unit.
+TOKENS_MAX = 10**12
+
+ARTIFACTS_MAX = 1000
+PARTY_SIGNATURES_MAX = 16
+
+# One event, one training or payout record. A batch part is one stored value, so a body must fit it.
+EVENT_SIZE_BYTES_MAX = 64 * KIB
+BODY_SIZE_BYTES_MAX = 256 * KIB
+
+# One request. gRPC refuses larger messages before they are parsed.
+BATCH_EVENTS_MAX = 10_000
+BATCH_SIZE_BYTES_MAX = 8 * MIB
+MESSAGE_SIZE_BYTES_MAX = BATCH_SIZE_BYTES_MAX + 64 * KIB
+
+# Keys and values that every store can hold (LMDB keys end at 511 bytes).
+KEY_SIZE_BYTES_MAX = 511
+VALUE_SIZE_BYTES_MAX = 1 * MIB
+
+# One group commit: what is hashed under the write lock at a time, hence the longest that others wait.
+GROUP_RECORDS_MAX = 20_000
+GROUP_BATCHES_MAX = 256
+
+# What waits for the writer. Beyond it callers are pushed back.
+QUEUE_RECORDS_MAX = 60_000
+QUEUE_SIZE_BYTES_MAX = 64 * MIB
+
+# Batches of one stream that may be unanswered.
+STREAM_WINDOW_BATCHES = 8
+
+PAGE_SIZE_DEFAULT = 100
+PAGE_SIZE_MAX = 1000
+# A page also ends when it holds this much, so that any page fits a gRPC message of the default size.
+PAGE_SIZE_BYTES_MAX = 2 * MIB
+PAGE_TOKEN_AGE_S_MAX = 72 * 3600
+
+# Usage is accepted from this long ago to this far ahead, unless it is marked as backfill.
+WINDOW_PAST_US = 35 * 24 * 3600 * 1_000_000
+WINDOW_FUTURE_US = 5 * 60 * 1_000_000
+
+# Leap years and one second of slack are not worth refusing: from 1970 to 9999.
+TIME_US_MAX = 253_402_300_800 * 1_000_000
+
+if not EVENT_SIZE_BYTES_MAX <= BODY_SIZE_BYTES_MAX < VALUE_SIZE_BYTES_MAX // 2:
+    raise AssertionError("a body with its hashes must fit one stored value")
+if not BATCH_EVENTS_MAX <= GROUP_RECORDS_MAX <= QUEUE_RECORDS_MAX:
+    raise AssertionError("a batch must fit a group commit, and a group commit the queue")
+if not BATCH_SIZE_BYTES_MAX < QUEUE_SIZE_BYTES_MAX:
+    raise AssertionError("a batch must fit the queue")
+if not PAGE_SIZE_BYTES_MAX + BODY_SIZE_BYTES_MAX < 4 * MIB:
+    raise AssertionError("a page must fit a message of gRPC's default size")

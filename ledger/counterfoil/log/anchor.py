@@ -1,0 +1,122 @@
+"""The anchor: the newest signed checkpoint, in a small file outside the store.
+
+A store that was put back from an old copy has a smaller tree than the anchor says, and the log refuses to start on it:
+so it can never sign a second history. Put the anchor on another disk, and one accident cannot take both.
+
+The file has two slots of 1,024 bytes, each with one checkpoint and padding. The newer one always replaces the older
+one in place, so that a write torn by a power cut damages the slot that was about to go anyway. What a slot is worth is
+told by its signature. All workers share the file; a lock keeps it from going backwards.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from counterfoil.errors import StartupError, VerificationError
+from counterfoil.keys import Verifier
+from counterfoil.note import Checkpoint, parse_checkpoint
+
+SLOT_SIZE: Final = 1024
+_SLOTS: Final = 2
+
+
+class Anchor:
+    """The anchor file of one log, open for the life of the process."""
+
+    def __init__(self, path: Path, verifier: Verifier) -> None:
+        """Open the file.
+
+        Raises:
+            StartupError: it is not there.
+        """
+        self.path = path
+        self._verifier = verifier
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            told = (
+                f"the anchor {path} cannot be opened ({error.strerror}); put it back, or, when it is lost for good and "
+                "the store is known to be the newest, make a new one with `counterfoil fsck DIR --new-anchor`"
+            )
+            raise StartupError(told) from error
+
+    @classmethod
+    def create(cls, path: Path, verifier: Verifier) -> "Anchor":
+        """Make an empty anchor file, durably.
+
+        Raises:
+            StartupError: there is one already.
+        """
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise StartupError(f"there is an anchor {path} already") from error
+        with os.fdopen(handle, "wb") as file:
+            file.write(bytes(SLOT_SIZE * _SLOTS))
+            file.flush()
+            os.fsync(file.fileno())
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        return cls(path, verifier)
+
+    def read(self) -> Checkpoint | None:
+        """The newest checkpoint in the file, or None when it has none yet.
+
+        Raises:
+            StartupError: neither slot has a checkpoint of this log, though the file is not empty.
+        """
+        slots = self._read_slots()
+        good = [checkpoint for slot in slots if (checkpoint := self._parse(slot)) is not None]
+        if not good and any(slots):
+            told = (
+                f"the anchor {self.path} has no checkpoint signed by {self._verifier.vkey}; put the right file back"
+            )
+            raise StartupError(told)
+        return max(good, key=lambda checkpoint: checkpoint.size, default=None)
+
+    def advance(self, note: bytes, size: int) -> None:
+        """Make a checkpoint the newest one, durably, unless there is a newer one.
+
+        A crash before the sync leaves the one before it: the anchor lags, which is safe.
+        """
+        with self._locked():
+            sizes = [_size(slot) for slot in self._read_slots()]
+            if size <= max(sizes):
+                return
+            slot = sizes.index(min(sizes))
+            os.pwrite(self._file, note.ljust(SLOT_SIZE, b"\0"), slot * SLOT_SIZE)
+            os.fdatasync(self._file)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _read_slots(self) -> list[bytes]:
+        data = os.pread(self._file, SLOT_SIZE * _SLOTS, 0).ljust(SLOT_SIZE * _SLOTS, b"\0")
+        return [data[at : at + SLOT_SIZE].rstrip(b"\0") for at in range(0, len(data), SLOT_SIZE)]
+
+    def _parse(self, slot: bytes) -> Checkpoint | None:
+        try:
+            return parse_checkpoint(slot, [self._verifier])
+        except VerificationError:
+            return None  # Empty, or torn by a crash: the other slot counts then.
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _size(slot: bytes) -> int:
+    """The tree size that a slot claims, unverified; -1 for an empty or torn one."""
+    lines = slot.split(b"\n", 2)
+    return int(lines[1]) if len(lines) == 3 and lines[1].isdigit() else -1

@@ -1,0 +1,101 @@
+"""A batch made ready for the log: all that can be done before the write lock is taken."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from counterfoil.entry import commit_batch, derive_salts, frame_records, record_prefix
+from counterfoil.log.fingerprint import Fingerprints, fingerprints
+from counterfoil.record import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Checked records of one kind from one submitter, with their commitments.
+
+    Attributes:
+        prefix: what their Records begin with. bodies: exactly as they were sent.
+        identities: what makes each one of a kind for its submitter; prints: the fingerprints of these.
+        terms: fingerprints that the catalog lists each record under, one row for each record.
+        salt_seed: 32 random bytes. commitments: one for each record, with the salts of this seed.
+        atomic: one record that conflicts refuses them all.
+        stream_id, sequence: which batch of which stream it is; empty and 0 outside streams.
+    """
+
+    kind: Kind
+    submitter: str
+    prefix: bytes
+    bodies: Sequence[bytes]
+    identities: Sequence[str]
+    prints: Fingerprints
+    terms: Fingerprints
+    salt_seed: bytes
+    commitments: Sequence[bytes]
+    atomic: bool = False
+    stream_id: str = ""
+    sequence: int = 0
+
+
+def identity_domain(kind: Kind, submitter: str) -> str:
+    """The fingerprint domain of a submitter's identities of a kind."""
+    return f"identity/{kind.number}/{submitter}"
+
+
+def term_domain(kind: Kind, term: str) -> str:
+    """The fingerprint domain of the values of one term of a kind."""
+    return f"term/{kind.number}/{term}"
+
+
+def term_print(secret: bytes, kind: Kind, term: str, value: str) -> int:
+    """The fingerprint under which records of a kind are listed for one value of one term."""
+    return int(fingerprints(secret, term_domain(kind, term), [value])[0])
+
+
+# Every record of a kind that has terms is listed under this one too.
+ALL_TERM = "kind"
+
+
+def prepare_batch(
+    kind: Kind,
+    submitter: str,
+    bodies: Sequence[bytes],
+    identities: Sequence[str],
+    *,
+    secret: bytes,
+    environment: int,
+    salt_seed: bytes,
+    request_id: str = "",
+    backfill: bool = False,
+    atomic: bool = False,
+    stream_id: str = "",
+    sequence: int = 0,
+) -> Batch:
+    """Commit to a batch and take the fingerprints of its identities; the bodies have been checked before."""
+    prefix = record_prefix(submitter, environment, request_id, backfill)
+    records = frame_records(prefix, bodies)
+    return Batch(
+        kind=kind,
+        submitter=submitter,
+        prefix=prefix,
+        bodies=bodies,
+        identities=identities,
+        prints=fingerprints(secret, identity_domain(kind, submitter), identities),
+        terms=term_prints(secret, kind, bodies),
+        salt_seed=salt_seed,
+        commitments=commit_batch(derive_salts(salt_seed, len(bodies)), records),
+        atomic=atomic,
+        stream_id=stream_id,
+        sequence=sequence,
+    )
+
+
+def term_prints(secret: bytes, kind: Kind, bodies: Sequence[bytes]) -> Fingerprints:
+    """What the catalog lists records under: a row for each record, no columns for kinds without terms."""
+    if not kind.terms(kind.message()):
+        return np.empty((len(bodies), 0), dtype=np.uint64)
+    rows = []
+    for body in bodies:
+        terms = {ALL_TERM: kind.name, **kind.terms(kind.message.FromString(body))}
+        rows.append([term_print(secret, kind, term, value) for term, value in terms.items()])
+    return np.array(rows, dtype=np.uint64)

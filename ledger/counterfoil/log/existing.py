@@ -1,0 +1,136 @@
+"""Which records of a group are in the log already: idempotency, for ever.
+
+Nearly every group has none, and that is found out without looking at a single record: no fingerprint of the group is in
+the catalog, and none occurs twice in the group. What remains are suspects, each confirmed against the record itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from counterfoil.entry import parse_record
+from counterfoil.errors import IntegrityError, VerificationError
+from counterfoil.log.batch import Batch
+from counterfoil.log.nodes import find_part
+from counterfoil.log.runs import find, read_runs
+from counterfoil.record import KIND_BY_NUMBER, Kind
+from counterfoil.record.difference import first_difference
+from counterfoil.store import Snapshot
+
+
+class Existing(NamedTuple):
+    """A record of a batch that is in the log: where, and which field differs, if one does."""
+
+    position: int
+    index: int
+    field: str | None
+
+
+class Suspect(NamedTuple):
+    """A position whose fingerprint occurs elsewhere: in the catalog at these indexes, or in the group."""
+
+    position: int
+    indexes: tuple[int, ...]
+
+
+def find_suspects(snapshot: Snapshot, batches: Sequence[Batch]) -> list[list[Suspect]]:
+    """The suspects of each batch, by position."""
+    prints = np.concatenate([batch.prints for batch in batches])
+    hits: dict[int, list[int]] = defaultdict(list)
+    for position, index in find(snapshot, read_runs(snapshot).runs, prints):
+        hits[position].append(index)
+    order = np.argsort(prints, kind="stable")
+    twins = np.flatnonzero(prints[order][1:] == prints[order][:-1])
+    for place in twins.tolist():
+        for position in (int(order[place]), int(order[place + 1])):
+            hits.setdefault(position, [])
+    found: list[list[Suspect]] = [[] for _ in batches]
+    if hits:
+        starts = np.cumsum([0, *(len(batch.bodies) for batch in batches)])
+        for position in sorted(hits):
+            number = int(np.searchsorted(starts, position, side="right")) - 1
+            local = position - int(starts[number])
+            found[number].append(Suspect(local, tuple(sorted(hits[position]))))
+    return found
+
+
+@dataclass(slots=True)
+class Seen:
+    """What earlier batches of the same group brought, among the suspects: identity to (index, body)."""
+
+    known: dict[tuple[int, str, str], tuple[int, bytes]] = field(default_factory=dict)
+
+    def sort_out(
+        self, snapshot: Snapshot, batch: Batch, suspects: Sequence[Suspect], first: int
+    ) -> tuple[list[Existing], Sequence[int]]:
+        """Tell what exists from what is new.
+
+        Args:
+            first: the index of the batch's first new record.
+
+        Returns:
+            The records that exist, and the positions of those that are new, both ascending.
+        """
+        if not suspects:
+            return [], range(len(batch.bodies))
+        existing: list[Existing] = []
+        within: dict[str, tuple[int, bytes]] = {}
+        for suspect in suspects:
+            position = suspect.position
+            identity, body = batch.identities[position], batch.bodies[position]
+            original = (
+                within.get(identity)
+                or self.known.get((batch.kind.number, batch.submitter, identity))
+                or _confirm(snapshot, batch, identity, suspect.indexes)
+            )
+            if original is None:
+                within[identity] = (first + position - len(existing), body)
+                continue
+            index, logged = original
+            different = None if logged == body else first_difference(batch.kind, logged, body)
+            existing.append(Existing(position, index, different))
+        gone = {item.position for item in existing}
+        return existing, [at for at in range(len(batch.bodies)) if at not in gone]
+
+    def remember(
+        self, batch: Batch, suspects: Sequence[Suspect], positions: Sequence[int], first: int
+    ) -> None:
+        """Keep the suspects that turned out to be new, for the batches that follow."""
+        if not suspects:
+            return
+        places = {position: first + at for at, position in enumerate(positions)}
+        for suspect in suspects:
+            if suspect.position in places:
+                key = (batch.kind.number, batch.submitter, batch.identities[suspect.position])
+                self.known[key] = (places[suspect.position], batch.bodies[suspect.position])
+
+
+def _confirm(
+    snapshot: Snapshot, batch: Batch, identity: str, indexes: Sequence[int]
+) -> tuple[int, bytes] | None:
+    """The entry with this very identity among those with its fingerprint, and its body."""
+    for index in indexes:
+        kind, submitter, logged, body = read_identity(snapshot, index)
+        if (kind, submitter, logged) == (batch.kind, batch.submitter, identity):
+            return index, body
+    return None
+
+
+def read_identity(snapshot: Snapshot, index: int) -> tuple[Kind, str, str, bytes]:
+    """Kind, submitter, identity and body of a stored entry.
+
+    Raises:
+        IntegrityError: the stored record cannot be read.
+    """
+    part = find_part(snapshot, index)
+    kind: Mapping[int, Kind] = KIND_BY_NUMBER
+    try:
+        fields = parse_record(part.records(index - part.first, index - part.first + 1)[0])
+    except VerificationError as error:
+        raise IntegrityError(f"the record of entry {index} cannot be read: {error}", index=index) from error
+    which = kind[part.head.kind]
+    parsed = which.message.FromString(fields.body)
+    return which, fields.submitter, which.identity(fields.request_id, parsed), fields.body

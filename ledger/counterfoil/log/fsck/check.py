@@ -1,0 +1,183 @@
+"""fsck: everything that the store holds, made again from the records and compared.
+
+Checked, in one pass over the batches: record, commitment, leaf, chain, tree, tiles, and each signed checkpoint at its size; then
+the catalog (which is the duplicate check), the streams, the state, and the anchor. It reads in short snapshots, so that
+a server may go on writing beside it.
+"""
+
+import time
+from typing import Final
+
+from counterfoil.entry import HASH_SIZE
+from counterfoil.errors import IntegrityError, StartupError, VerificationError
+from counterfoil.keys import Verifier
+from counterfoil.log.anchor import Anchor
+from counterfoil.log.append import read_stream
+from counterfoil.log.fsck.catalog import CatalogCheck
+from counterfoil.log.fsck.entries import EntryCheck
+from counterfoil.log.fsck.report import Progress, Report
+from counterfoil.log.layout import CHECKPOINT, TILE, BatchPart, index_key, parse_index_key
+from counterfoil.log.read import read_checkpoint, read_parts
+from counterfoil.log.state import State, read_state
+from counterfoil.entry import parse_record
+from counterfoil.note import parse_checkpoint
+from counterfoil.store import Snapshot, Store
+from counterfoil.tlog import TILE_WIDTH, Frontier
+
+# How many entries are read in one snapshot: some tens of milliseconds.
+_RECORDS_AT_A_TIME: Final = 20_000
+
+
+class _Check:
+    """One run of fsck."""
+
+    def __init__(self, store: Store, verifier: Verifier, secret: bytes) -> None:
+        self.store = store
+        self.verifier = verifier
+        self.report = Report()
+        self.entries = EntryCheck(self.report)
+        self.catalog = CatalogCheck(self.report, secret)
+        self.tree = Frontier()
+        self.anchored: tuple[int, bytes] | None = None
+        self.streams: dict[tuple[str, str], int] = {}
+        self.checkpoints = 0
+        self.readable = True
+
+    def walk(self, size: int, progress: Progress) -> None:
+        """Check all batches of the first ``size`` entries."""
+        while self.tree.size < size:
+            begin = self.tree.size
+            with self.store.snapshot() as snapshot:
+                end = min(size, begin + _RECORDS_AT_A_TIME)
+                for part in read_parts(snapshot, begin, end):
+                    self._check_part(snapshot, part)
+            if self.tree.size == begin:
+                raise IntegrityError(f"the batch of entry {begin} is missing", index=begin)
+            progress(min(self.tree.size, size), size)
+
+    def _check_part(self, snapshot: Snapshot, part: BatchPart) -> None:
+        hashes = self.entries.check(part)
+        complete = self.tree.append_many(hashes)
+        self._check_tiles(snapshot, complete)
+        if self.tree.size == part.head.first + part.head.count:
+            self._check_checkpoint(snapshot)
+        try:
+            self.catalog.add(part)
+            self._note_stream(part)
+        except (IntegrityError, VerificationError, KeyError) as error:
+            # The records of this part were found damaged above, or are of no known kind: the catalog of the
+            # rest cannot be judged without them.
+            self.readable = False
+            self.report.add(part.first, "record", str(error))
+
+    def _note_stream(self, part: BatchPart) -> None:
+        if part.head.stream_id:
+            submitter = parse_record(part.records(0, 1)[0]).submitter
+            key = submitter, part.head.stream_id.decode()
+            self.streams[key] = max(self.streams.get(key, 0), part.head.sequence)
+
+    def _check_tiles(self, snapshot: Snapshot, complete: list[tuple[int, int, list[bytes]]]) -> None:
+        for level, first, hashes in complete:
+            if level % 8:
+                continue
+            for index, node in enumerate(hashes, first):
+                number, at = divmod(index, TILE_WIDTH)
+                tile = snapshot.get(TILE, index_key(level // 8, number))
+                have = b"" if tile is None else bytes(tile[HASH_SIZE * at : HASH_SIZE * (at + 1)])
+                if have != node:
+                    first_leaf = index << level
+                    told = f"hash {at} of tile {number}, level {level // 8}, is not that of its leaves"
+                    self.report.add(first_leaf, "tile", told)
+
+    def _check_checkpoint(self, snapshot: Snapshot) -> None:
+        note = snapshot.get(CHECKPOINT, index_key(self.tree.size))
+        if note is None:
+            return  # Batches of one group commit share the checkpoint behind the last of them.
+        self.checkpoints += 1
+        self._judge(bytes(note), f"the checkpoint of size {self.tree.size}")
+
+    def _judge(self, note: bytes, name: str) -> None:
+        try:
+            checkpoint = parse_checkpoint(note, [self.verifier])
+        except VerificationError as error:
+            self.report.add(None, "checkpoint", f"{name} does not verify: {error}")
+            return
+        if checkpoint.size != self.tree.size or checkpoint.root_hash != self.tree.root():
+            self.report.add(None, "checkpoint", f"{name} is not that of the entries")
+
+    def finish(self, size: int) -> None:
+        """Check what is about the log as a whole."""
+        with self.store.snapshot() as snapshot:
+            if self.readable:
+                self.catalog.compare(snapshot, size)
+            for (submitter, stream_id), sequence in self.streams.items():
+                if read_stream(snapshot, submitter, stream_id) < sequence:
+                    told = f"stream {stream_id} of {submitter} must be at batch {sequence} at least"
+                    self.report.add(None, "stream", told)
+            stored = sum(1 for key, _ in snapshot.scan(CHECKPOINT, end=index_key(size + 1)))
+            if stored != self.checkpoints:
+                told = f"{stored} checkpoints are stored, but {self.checkpoints} fit a batch's end"
+                self.report.add(None, "checkpoint", told)
+            tiles = sum(1 for key, _ in snapshot.scan(TILE) if _belongs(key, read_state(snapshot).size))
+            if tiles != sum(1 for _ in snapshot.scan(TILE)):
+                self.report.add(None, "tile", "there are tiles beyond the end of the tree")
+
+
+def _belongs(key: bytes, size: int) -> bool:
+    level, number = parse_index_key(key)
+    return number * TILE_WIDTH << (8 * level) < size
+
+
+def check_log(
+    store: Store, verifier: Verifier, secret: bytes, anchor: Anchor | None, progress: Progress
+) -> Report:
+    """Check a whole log against itself, its key and its anchor.
+
+    Args:
+        secret: that of the log's fingerprints. anchor: None when there is none to compare with.
+        progress: called from time to time with records done and to do.
+
+    Returns:
+        What was found; it names the entry of each fault that is in one. Nothing is changed.
+    """
+    started = time.perf_counter()
+    check = _Check(store, verifier, secret)
+    try:
+        with store.snapshot() as snapshot:
+            state = read_state(snapshot)
+            size, note = read_checkpoint(snapshot)
+        check.report.size = size
+        check.walk(size, progress)
+        check.report.root_hash = check.tree.root()
+        _check_state(check, state)
+        check._judge(note, "the newest checkpoint")
+        check.finish(size)
+        if anchor is not None:
+            _check_anchor(check, anchor, size)
+    except (IntegrityError, StartupError) as error:
+        check.report.add(getattr(error, "index", None), "store", str(error))
+    check.report.seconds = time.perf_counter() - started
+    return check.report
+
+
+def _check_state(check: _Check, state: State) -> None:
+    mine = State(check.tree.size, check.entries.time_us, check.entries.previous, tuple(check.tree.hashes))
+    if mine != state:
+        check.report.add(None, "state", f"the stored state of size {state.size} is not that of the entries")
+
+
+def _check_anchor(check: _Check, anchor: Anchor, size: int) -> None:
+    anchored = anchor.read()
+    if anchored is None:
+        check.report.add(None, "anchor", f"{anchor.path} is empty")
+        return
+    if anchored.size > size:
+        told = f"it was signed for {anchored.size} entries; the store has {size}: an old copy"
+        check.report.add(None, "anchor", told)
+        return
+    with check.store.snapshot() as snapshot:
+        value = snapshot.get(CHECKPOINT, index_key(anchored.size))
+        note = b"" if value is None else bytes(value)
+    # The note itself was verified at its place in the log; here its root line only has to be the anchor's.
+    if note.split(b"\n")[:3] != anchored.note.split(b"\n")[:3]:
+        check.report.add(None, "anchor", f"its tree of size {anchored.size} is not this log's")

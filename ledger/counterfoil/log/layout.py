@@ -1,0 +1,199 @@
+"""How the log lies in its store: spaces, keys, and the value that holds a part of a batch.
+
+    space        key                          value
+    meta         "format"                     layout version, origin
+    meta         "state"                      size, time, last leaf hash, frontier            (see state.py)
+    meta         "runs"                       the catalog's sorted runs                       (see runs.py)
+    batch        first index                  leaf hashes, commitments, salts and bodies of one batch part
+    tile         level, number                up to 256 hashes of complete subtrees, levels 1 and up (C2SP tlog-tiles)
+    run          run, chunk                   fingerprints and indexes of a sorted run
+    checkpoint   size                         the checkpoint signed at that size, a note
+    stream       submitter, stream id         the last durable batch sequence of a stream
+
+Nothing is a row per record, and nothing that was written is rewritten but the last partial tile of each level. Leaf
+hashes lie with their batch instead of in level-0 tiles: a full tile of 8,192 bytes takes three pages of 4,096, and a
+partial one would be rewritten at each commit (docs/adr/0003). Tiles of level 0 are made from these hashes when read.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from counterfoil.entry import HASH_SIZE, SALT_SIZE, frame_records
+from counterfoil.errors import IntegrityError
+from counterfoil.limits import VALUE_SIZE_BYTES_MAX
+
+META: Final = "meta"
+BATCH: Final = "batch"
+TILE: Final = "tile"
+RUN: Final = "run"
+CHECKPOINT: Final = "checkpoint"
+STREAM: Final = "stream"
+SPACES: Final = (META, BATCH, TILE, RUN, CHECKPOINT, STREAM)
+
+FORMAT_VERSION: Final = 1
+FORMAT_KEY: Final = b"format"
+STATE_KEY: Final = b"state"
+RUNS_KEY: Final = b"runs"
+
+# version, kind, first index, count, batch first index, batch count, time, previous, salt seed,
+# stream sequence, and the sizes of the record prefix and the stream id
+_HEAD = struct.Struct("<BB2xQIQIQ32s32sQHH")
+_LENGTH_SIZE = 4
+# What a record adds to a part beside its body: leaf hash, commitment, salt, length.
+RECORD_OVERHEAD: Final = 2 * HASH_SIZE + SALT_SIZE + _LENGTH_SIZE
+PART_SIZE_BYTES_MAX: Final = VALUE_SIZE_BYTES_MAX - 2048
+
+
+def index_key(*numbers: int) -> bytes:
+    """The key of one or more unsigned 64-bit numbers, in the order of the numbers."""
+    return struct.pack(f">{len(numbers)}Q", *numbers)
+
+
+def parse_index_key(key: bytes) -> tuple[int, ...]:
+    """The numbers in a key; the inverse of :func:`index_key`."""
+    return struct.unpack(f">{len(key) // 8}Q", key)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHead:
+    """What all records of a batch share.
+
+    ``first`` and ``count`` are of the whole batch, ``prefix`` is what their Records begin with, ``stream_id`` and
+    ``sequence`` say which batch of which stream it was (empty and 0 outside streams). ``salt_seed`` makes the salts;
+    each salt is stored by itself as well, so that one record can be redacted without the others.
+    """
+
+    kind: int
+    time_us: int
+    first: int
+    count: int
+    previous: bytes
+    salt_seed: bytes
+    prefix: bytes
+    stream_id: bytes = b""
+    sequence: int = 0
+
+
+def split_parts(bodies: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Cut a batch into runs [begin, end) of which each fits one stored value."""
+    total = sum(map(len, bodies)) + RECORD_OVERHEAD * len(bodies)
+    if total <= PART_SIZE_BYTES_MAX:
+        return [(0, len(bodies))]
+    parts = []
+    begin = filled = 0
+    for at, body in enumerate(bodies):
+        size = len(body) + RECORD_OVERHEAD
+        if filled + size > PART_SIZE_BYTES_MAX:
+            parts.append((begin, at))
+            begin, filled = at, 0
+        filled += size
+    parts.append((begin, len(bodies)))
+    return parts
+
+
+def format_part(
+    head: BatchHead,
+    begin: int,
+    leaf_hashes: Sequence[bytes],
+    commitments: Sequence[bytes],
+    salts: bytes,
+    bodies: Sequence[bytes],
+) -> bytes:
+    """The stored value of one part, whose first record is record ``begin`` of the batch."""
+    packed = _HEAD.pack(
+        FORMAT_VERSION,
+        head.kind,
+        head.first + begin,
+        len(bodies),
+        head.first,
+        head.count,
+        head.time_us,
+        head.previous,
+        head.salt_seed,
+        head.sequence,
+        len(head.prefix),
+        len(head.stream_id),
+    )
+    lengths = struct.pack(f"<{len(bodies)}I", *map(len, bodies))
+    shared = (packed, head.prefix, head.stream_id)
+    return b"".join((*shared, *leaf_hashes, *commitments, salts, lengths, *bodies))
+
+
+class BatchPart:
+    """One stored part, read where it lies: nothing is copied before it is asked for.
+
+    The view it reads from lives as long as the snapshot that gave it.
+
+    Raises:
+        IntegrityError: the value is no such part.
+    """
+
+    __slots__ = ("_bodies_at", "_commitments_at", "_hashes_at", "_lengths_at", "_salts_at", "_view", "count",
+                 "first", "head")
+
+    def __init__(self, view: memoryview) -> None:
+        """Read the head of a part and locate its columns."""
+        if len(view) < _HEAD.size:
+            raise IntegrityError("a stored batch part is cut short")
+        (version, kind, first, count, batch_first, batch_count, time_us, previous, seed, sequence, prefix_size,
+         stream_size) = _HEAD.unpack_from(view)
+        prefix_end = _HEAD.size + prefix_size
+        self.first: int = first
+        self.count: int = count
+        self._view = view
+        self._hashes_at = prefix_end + stream_size
+        self._commitments_at = self._hashes_at + HASH_SIZE * count
+        self._salts_at = self._commitments_at + HASH_SIZE * count
+        self._lengths_at = self._salts_at + SALT_SIZE * count
+        self._bodies_at = self._lengths_at + _LENGTH_SIZE * count
+        if version != FORMAT_VERSION or self._bodies_at > len(view) or not count:
+            raise IntegrityError(f"the stored batch part of entry {first} is damaged", index=first)
+        self.head = BatchHead(
+            kind=kind,
+            time_us=time_us,
+            first=batch_first,
+            count=batch_count,
+            previous=previous,
+            salt_seed=seed,
+            prefix=bytes(view[_HEAD.size : prefix_end]),
+            stream_id=bytes(view[prefix_end : self._hashes_at]),
+            sequence=sequence,
+        )
+
+    def leaf_hashes(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+        """Leaf hashes of the records [begin, end) of this part."""
+        return self._column(self._hashes_at, HASH_SIZE, begin, end)
+
+    def commitments(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+        """Commitments of the records [begin, end) of this part."""
+        return self._column(self._commitments_at, HASH_SIZE, begin, end)
+
+    def salts(self, begin: int = 0, end: int | None = None) -> bytes:
+        """Salts of the records [begin, end) of this part, 16 bytes each."""
+        end = self.count if end is None else end
+        return bytes(self._view[self._salts_at + SALT_SIZE * begin : self._salts_at + SALT_SIZE * end])
+
+    def bodies(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+        """Bodies of the records [begin, end) of this part, exactly as they were sent.
+
+        Raises:
+            IntegrityError: the lengths do not fit the value.
+        """
+        end = self.count if end is None else end
+        lengths = struct.unpack_from(f"<{self.count}I", self._view, self._lengths_at)
+        ends = list(accumulate(lengths, initial=self._bodies_at))
+        if ends[-1] != len(self._view):
+            raise IntegrityError(f"the bodies of the batch part of entry {self.first} do not fit", index=self.first)
+        return [bytes(self._view[ends[at] : ends[at + 1]]) for at in range(begin, end)]
+
+    def records(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+        """The exact bytes of the Records [begin, end) of this part."""
+        return frame_records(self.head.prefix, self.bodies(begin, end))
+
+    def _column(self, at: int, width: int, begin: int, end: int | None) -> list[bytes]:
+        end = self.count if end is None else end
+        data = bytes(self._view[at + width * begin : at + width * end])
+        return [data[start : start + width] for start in range(0, len(data), width)]

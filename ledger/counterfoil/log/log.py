@@ -1,0 +1,212 @@
+"""The log: what opens, checks and extends the store of one ledger."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from blake3 import blake3
+
+from counterfoil.entry import HASH_SIZE, SEED_SIZE
+from counterfoil.errors import (
+    CounterfoilError,
+    IntegrityError,
+    OutcomeUnknown,
+    StartupError,
+    StoreFull,
+    VerificationError,
+)
+from counterfoil.keys import Signer
+from counterfoil.log.anchor import Anchor
+from counterfoil.log.append import Appended, append_group
+from counterfoil.log.batch import Batch, prepare_batch
+from counterfoil.log.layout import FORMAT_KEY, FORMAT_VERSION, META
+from counterfoil.log.nodes import read_node
+from counterfoil.log.read import read_checkpoint, read_entry
+from counterfoil.log.state import read_state
+from counterfoil.note import Checkpoint, parse_checkpoint
+from counterfoil.record import GENESIS
+from counterfoil.store import Snapshot, Store
+from counterfoil.tlog import Frontier, tree_root
+from counterfoil.v1 import record_pb2
+
+_SECRET_CONTEXT: Final = "counterfoil 2026 store secret v1"
+Clock = Callable[[], int]
+
+
+class Log:
+    """One log in its store. Many may read it; appending is serial, across all processes that share the store.
+
+    Attributes:
+        store, signer: as given. origin: the log's name. environment: 1 live, 2 sandbox.
+        secret: 32 bytes that the catalog's fingerprints are keyed with; derived from the signing key.
+    """
+
+    def __init__(
+        self, store: Store, signer: Signer, anchor: Anchor, clock: Clock, environment: int
+    ) -> None:
+        """Open a log that :func:`create_log` made. The same checks run at every start, after a crash or not.
+
+        Args:
+            clock: the present time in microseconds since 1970.
+
+        Raises:
+            StartupError: another log's store, an old copy of the store, or another key.
+            IntegrityError: the right edge of the tree is not what was signed.
+        """
+        self.store = store
+        self.signer = signer
+        self.origin = signer.name
+        self.environment = environment
+        self.secret = derive_secret(signer)
+        self._anchor = anchor
+        self._clock = clock
+        self._failed: BaseException | None = None
+        with store.snapshot() as snapshot:
+            _check_format(snapshot, self.origin)
+            newest = check_right_edge(snapshot, signer)
+            _check_anchor(snapshot, anchor, newest)
+        # A crash between commit and anchor leaves the anchor behind: it catches up here.
+        anchor.advance(newest.note, newest.size)
+
+    def append(self, batches: Sequence[Batch]) -> list[Appended | CounterfoilError]:
+        """Append batches in one durable transaction; on return it has been committed and anchored.
+
+        Returns:
+            For each batch what became of it, or the error that refused it alone.
+
+        Raises:
+            StoreFull: no room; nothing of the group was written, reads go on.
+            OutcomeUnknown: the group may or may not be in the log. This object will not append again: stop, start
+                anew, and let the submitters send again.
+        """
+        if self._failed is not None:
+            raise OutcomeUnknown("an earlier commit failed; restart to find out what was stored")
+        if self.store.room() <= 0:
+            raise StoreFull("the store has no room left; reads go on, writes resume when there is room")
+        try:
+            now_us = self._clock()
+            # A crash before the commit inside leaves nothing; one after it leaves the whole group, signed.
+            results = self.store.transact(
+                lambda transaction: append_group(transaction, batches, now_us, self.signer)
+            )
+            note = next((r.checkpoint for r in results if isinstance(r, Appended) and r.head), None)
+            if note is not None:
+                # Verified after it is durable and before anyone sees it: a fault while signing stays here.
+                signed = parse_checkpoint(note, [self.signer.verifier])
+                # A crash before this leaves the anchor one commit behind, and nobody was answered.
+                self._anchor.advance(note, signed.size)
+        except StoreFull:
+            raise
+        except BaseException as error:
+            self._failed = error
+            raise OutcomeUnknown(f"the commit failed: {error}") from error
+        return results
+
+
+def create_log(store: Store, signer: Signer, anchor: Anchor, now_us: int, environment: int, seed: bytes) -> None:
+    """Write entry 0: origin, key and parameters. A crash before its commit leaves an empty store.
+
+    Args:
+        seed: 32 random bytes for the salt.
+
+    Raises:
+        StartupError: the store has a log already.
+    """
+    with store.snapshot() as snapshot:
+        if read_state(snapshot).size:
+            raise StartupError("the store has a log already")
+    genesis = record_pb2.Genesis(
+        origin=signer.name,
+        vkeys=[signer.verifier.vkey],
+        environment=record_pb2.Environment.Name(environment),
+        leaf_version=1,
+        created_time_us=now_us,
+    )
+    batch = prepare_batch(
+        GENESIS,
+        signer.name,
+        [genesis.SerializeToString(deterministic=True)],
+        ["genesis"],
+        secret=derive_secret(signer),
+        environment=environment,
+        salt_seed=seed,
+        request_id="genesis",
+    )
+    value = bytes((FORMAT_VERSION,)) + signer.name.encode()
+    store.transact(lambda transaction: transaction.put(META, FORMAT_KEY, value))
+    results = store.transact(
+        lambda transaction: append_group(transaction, [batch], now_us, signer)
+    )
+    for result in results:
+        if isinstance(result, CounterfoilError):
+            raise result
+        anchor.advance(result.checkpoint, 1)
+
+
+def derive_secret(signer: Signer) -> bytes:
+    """The secret of the catalog's fingerprints: from a signature, so that it needs no storage of its own.
+
+    Ed25519 signatures are deterministic, and this one is never shown.
+    """
+    material = signer.sign(b"counterfoil catalog secret\n" + signer.name.encode())
+    return blake3(material, derive_key_context=_SECRET_CONTEXT).digest(length=SEED_SIZE)
+
+
+def _check_format(snapshot: Snapshot, origin: str) -> None:
+    value = snapshot.get(META, FORMAT_KEY)
+    if value is None:
+        raise StartupError("the store has no log; make one with `counterfoil init`")
+    version, stored = bytes(value)[0], bytes(value)[1:].decode(errors="replace")
+    if version != FORMAT_VERSION:
+        raise StartupError(f"the store has layout version {version}; this program knows {FORMAT_VERSION}")
+    if stored != origin:
+        raise StartupError(f"the store belongs to {stored}, but the key is that of {origin}")
+
+
+def check_right_edge(snapshot: Snapshot, signer: Signer) -> Checkpoint:
+    """The newest checkpoint, after its tree's right edge was made again from what is stored below it.
+
+    Raises:
+        StartupError: the checkpoint was signed with another key.
+        IntegrityError: the tree is not the one that was signed.
+    """
+    state = read_state(snapshot)
+    if state.size == 0:
+        raise StartupError("the log is empty; `counterfoil init` was interrupted: remove the directory and repeat it")
+    size, note = read_checkpoint(snapshot)
+    try:
+        checkpoint = parse_checkpoint(note, [signer.verifier])
+    except VerificationError as error:
+        raise StartupError(f"the newest checkpoint was not signed by the key of this directory: {error}") from error
+    last = read_entry(snapshot, state.size - 1)
+    again = Frontier.read(state.size, lambda level, index: read_node(snapshot, level, index))
+    sound = (
+        size == state.size == checkpoint.size
+        and state.tree().root() == again.root() == checkpoint.root_hash
+        and last.leaf_hash == state.last_leaf_hash
+        and last.leaf.time_us == state.time_us
+        and len(state.last_leaf_hash) == HASH_SIZE
+    )
+    if not sound:
+        raise IntegrityError("the right edge of the tree is not what was signed; run `counterfoil fsck`")
+    return checkpoint
+
+
+def _check_anchor(snapshot: Snapshot, anchor: Anchor, newest: Checkpoint) -> None:
+    anchored = anchor.read()
+    if anchored is None:
+        raise StartupError(
+            f"the anchor {anchor.path} is empty; put it back, or, when it is lost for good, make a new one with "
+            "`counterfoil fsck DIR --new-anchor`"
+        )
+    if anchored.size > newest.size:
+        raise StartupError(
+            f"the store has {newest.size} entries, but {anchored.size} have been signed: this is an old copy; put the "
+            "newest copy of the store back. Starting here would sign a second history"
+        )
+    root = tree_root(anchored.size, lambda level, index: read_node(snapshot, level, index))
+    if root != anchored.root_hash:
+        raise StartupError(
+            f"the store's first {anchored.size} entries are not those that were signed; put the right store back"
+        )
+
+

@@ -1,0 +1,90 @@
+"""Nodes of the tree: written as tiles of 256, read from tiles and batches.
+
+Tiles are those of C2SP tlog-tiles, from level 1 up. Level 0, the leaf hashes, lies with the batches; nodes between two
+tile levels are computed from at most 256 hashes below them.
+"""
+
+from collections.abc import Sequence
+
+from counterfoil.entry import HASH_SIZE
+from counterfoil.errors import IntegrityError, OutOfRange
+from counterfoil.log.layout import BATCH, TILE, BatchPart, index_key, parse_index_key
+from counterfoil.store import Snapshot, Transaction
+from counterfoil.tlog import TILE_WIDTH, root_hash
+
+_TILE_HEIGHT = 8
+New = Sequence[tuple[int, int, list[bytes]]]
+
+
+def write_tiles(transaction: Transaction, complete: New) -> None:
+    """Store the nodes of tile levels among those that became complete: (level, first index, hashes).
+
+    The last, partial tile of a level is read and written again; full ones never change.
+    """
+    for level, first, hashes in complete:
+        if level % _TILE_HEIGHT:
+            continue
+        at = 0
+        while at < len(hashes):
+            number, offset = divmod(first + at, TILE_WIDTH)
+            taken = hashes[at : at + TILE_WIDTH - offset]
+            key = index_key(level // _TILE_HEIGHT, number)
+            before = transaction.get(TILE, key) if offset else b""
+            if before is None or len(before) != HASH_SIZE * offset:
+                raise IntegrityError(f"tile {number} of level {level // _TILE_HEIGHT} is damaged")
+            transaction.put(TILE, key, bytes(before) + b"".join(taken))
+            at += len(taken)
+
+
+def find_part(snapshot: Snapshot, index: int) -> BatchPart:
+    """The batch part that holds an entry; valid while the snapshot is open.
+
+    Raises:
+        OutOfRange: there is no such entry.
+    """
+    for _, value in snapshot.scan(BATCH, end=index_key(index + 1), limit=1, reverse=True):
+        part = BatchPart(value)
+        if part.first <= index < part.first + part.count:
+            return part
+    raise OutOfRange(f"there is no entry {index}", size=index)
+
+
+def read_leaf_hashes(snapshot: Snapshot, begin: int, end: int) -> list[bytes]:
+    """The leaf hashes of the entries [begin, end), all of which must be there.
+
+    Raises:
+        OutOfRange: they are not.
+        IntegrityError: a batch between them is missing.
+    """
+    if begin >= end:
+        return []
+    first = find_part(snapshot, begin)
+    hashes = first.leaf_hashes(begin - first.first, min(first.count, end - first.first))
+    following = first.first + first.count
+    for key, value in snapshot.scan(BATCH, start=index_key(following), end=index_key(end)):
+        part = BatchPart(value)
+        if parse_index_key(key)[0] != following or part.first != following:
+            raise IntegrityError(f"the batch of entry {following} is missing", index=following)
+        hashes += part.leaf_hashes(0, min(part.count, end - part.first))
+        following = part.first + part.count
+    if len(hashes) != end - begin:
+        raise OutOfRange(f"there is no entry {begin + len(hashes)}", size=begin + len(hashes))
+    return hashes
+
+
+def read_node(snapshot: Snapshot, level: int, index: int) -> bytes:
+    """The hash of the complete subtree of 2^level leaves at an index.
+
+    Raises:
+        OutOfRange, IntegrityError: its leaves are not there, or a tile is missing.
+    """
+    tile_level, height = divmod(level, _TILE_HEIGHT)
+    begin, end = index << height, (index + 1) << height
+    if tile_level == 0:
+        return root_hash(read_leaf_hashes(snapshot, begin, end))
+    number, offset = divmod(begin, TILE_WIDTH)
+    tile = snapshot.get(TILE, index_key(tile_level, number))
+    if tile is None or len(tile) < HASH_SIZE * (offset + end - begin):
+        raise IntegrityError(f"tile {number} of level {tile_level} is missing or cut short")
+    part = bytes(tile[HASH_SIZE * offset : HASH_SIZE * (offset + end - begin)])
+    return root_hash([part[at : at + HASH_SIZE] for at in range(0, len(part), HASH_SIZE)])

@@ -1,0 +1,255 @@
+"""Reading the log: entries, proofs, receipts, lists.
+
+Every function reads one snapshot and keeps nothing of it. What feeds an answer is hashed again first: a store has no
+checksums of its own, and rotted bytes must never be served as if they were the log.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from counterfoil.entry import SALT_SIZE, Leaf, commitment, format_leaf
+from counterfoil.errors import IntegrityError, NotFound, OutOfRange
+from counterfoil.log.batch import ALL_TERM, identity_domain, term_print
+from counterfoil.log.existing import read_identity
+from counterfoil.log.fingerprint import fingerprints
+from counterfoil.log.layout import BATCH, CHECKPOINT, BatchPart, index_key, parse_index_key
+from counterfoil.log.nodes import find_part, read_leaf_hashes, read_node
+from counterfoil.log.runs import find, find_from, read_runs
+from counterfoil.log.state import read_state
+from counterfoil.receipt import BatchReceipt, Receipt
+from counterfoil.record import KIND_BY_NUMBER, Kind, format_id, parse_id
+from counterfoil.store import Snapshot
+from counterfoil.tlog import leaf_hash, prove_consistency, prove_inclusion, prove_range
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the log, with its leaf hash verified against its leaf and its record against its commitment."""
+
+    index: int
+    leaf: Leaf
+    leaf_hash: bytes
+    salt: bytes
+    record: bytes
+    body: bytes
+
+    @property
+    def kind(self) -> Kind:
+        """The kind in its leaf."""
+        return KIND_BY_NUMBER[self.leaf.kind]
+
+    @property
+    def id(self) -> str:
+        """What the entry is called by people and in references."""
+        return format_id(self.kind.id_prefix, self.index, self.leaf_hash)
+
+
+def read_entry(snapshot: Snapshot, index: int) -> Entry:
+    """One entry.
+
+    Raises:
+        OutOfRange: there is no such entry.
+        IntegrityError: what is stored of it contradicts itself.
+    """
+    _check_index(snapshot, index)
+    return next(_entries_of(snapshot, find_part(snapshot, index), index, index + 1))
+
+
+def read_entries(snapshot: Snapshot, begin: int, end: int) -> Iterator[Entry]:
+    """The entries [begin, end) in order, as far as the log goes.
+
+    Raises:
+        IntegrityError: what is stored of one contradicts itself.
+    """
+    end = min(end, read_state(snapshot).size)
+    while begin < end:
+        part = find_part(snapshot, begin)
+        stop = min(end, part.first + part.count)
+        yield from _entries_of(snapshot, part, begin, stop)
+        begin = stop
+
+
+def read_parts(snapshot: Snapshot, begin: int, end: int) -> Iterator[BatchPart]:
+    """The batch parts whose first entry is in [begin, end), in order."""
+    for _, value in snapshot.scan(BATCH, start=index_key(begin), end=index_key(end)):
+        yield BatchPart(value)
+
+
+def _entries_of(snapshot: Snapshot, part: BatchPart, begin: int, end: int) -> Iterator[Entry]:
+    low, high = begin - part.first, end - part.first
+    hashes, commitments = part.leaf_hashes(low, high), part.commitments(low, high)
+    salts, bodies, records = part.salts(low, high), part.bodies(low, high), part.records(low, high)
+    previous = _previous(snapshot, part, begin)
+    for at, index in enumerate(range(begin, end)):
+        leaf = Leaf(part.head.kind, part.head.time_us, previous, commitments[at])
+        salt = salts[SALT_SIZE * at : SALT_SIZE * (at + 1)]
+        if leaf_hash(format_leaf(leaf)) != hashes[at] or commitment(salt, records[at]) != commitments[at]:
+            raise IntegrityError(f"entry {index} is damaged in the store; run fsck", index=index)
+        previous = hashes[at]
+        yield Entry(index, leaf, hashes[at], salt, records[at], bodies[at])
+
+
+def _previous(snapshot: Snapshot, part: BatchPart, index: int) -> bytes:
+    if index > part.first:
+        return part.leaf_hashes(index - part.first - 1, index - part.first)[0]
+    if part.first == part.head.first:
+        return part.head.previous
+    return read_leaf_hashes(snapshot, index - 1, index)[0]
+
+
+def _check_index(snapshot: Snapshot, index: int) -> None:
+    size = read_state(snapshot).size
+    if not 0 <= index < size:
+        raise OutOfRange(f"there is no entry {index}; the log has {size}", size=size)
+
+
+def resolve_id(snapshot: Snapshot, text: str) -> Entry:
+    """The entry that an index or an id names.
+
+    Raises:
+        NotFound: there is none.
+    """
+    parsed = parse_id(text)
+    if parsed is None and not (text.isascii() and text.isdecimal() and len(text) <= 19):
+        raise NotFound(f"{text[:64]!r} is neither an index nor an id such as pt_42_9f8e7d6c")
+    try:
+        entry = read_entry(snapshot, parsed.index if parsed else int(text))
+    except OutOfRange as error:
+        raise NotFound(str(error)) from error
+    if parsed is not None and entry.id != text:
+        raise NotFound(f"there is no {text} in this log")
+    return entry
+
+
+def find_identity(snapshot: Snapshot, secret: bytes, kind: Kind, submitter: str, identity: str) -> Entry:
+    """The entry that a submitter's identity of a kind names.
+
+    Raises:
+        NotFound: there is none.
+    """
+    prints = fingerprints(secret, identity_domain(kind, submitter), [identity])
+    for hit in find(snapshot, read_runs(snapshot).runs, prints):
+        if read_identity(snapshot, hit.index)[:3] == (kind, submitter, identity):
+            return read_entry(snapshot, hit.index)
+    raise NotFound(f"{submitter} has recorded no {kind.name} {identity}")
+
+
+def list_entries(
+    snapshot: Snapshot, secret: bytes, kind: Kind, terms: dict[str, str], first_index: int, limit: int
+) -> list[Entry]:
+    """Up to ``limit`` entries of a kind that match all terms, from ``first_index`` on, ascending.
+
+    A kind without terms of its own (usage) is read through, batch by batch.
+    """
+    if not kind.terms(kind.message()):
+        return _scan_kind(snapshot, kind, first_index, limit)
+    wanted = {term: value for term, value in terms.items() if value} or {ALL_TERM: kind.name}
+    lookup, value = next(iter(wanted.items()))
+    print_ = term_print(secret, kind, lookup, value)
+    runs = read_runs(snapshot).runs
+    found: list[Entry] = []
+    while len(found) < limit:
+        indexes = find_from(snapshot, runs, print_, first_index, limit)
+        for entry in (read_entry(snapshot, index) for index in indexes):
+            if entry.kind is kind and _matches(entry, wanted):
+                found.append(entry)
+        if len(indexes) < limit:
+            break
+        first_index = indexes[-1] + 1
+    return found[:limit]
+
+
+def _matches(entry: Entry, wanted: dict[str, str]) -> bool:
+    has = {ALL_TERM: entry.kind.name, **entry.kind.terms(entry.kind.message.FromString(entry.body))}
+    return all(has.get(term) == value for term, value in wanted.items())
+
+
+def _scan_kind(snapshot: Snapshot, kind: Kind, first_index: int, limit: int) -> list[Entry]:
+    size = read_state(snapshot).size
+    found: list[Entry] = []
+    while first_index < size and len(found) < limit:
+        part = find_part(snapshot, first_index)
+        stop = part.first + part.count
+        if part.head.kind == kind.number:
+            end = min(stop, first_index + limit - len(found))
+            found += _entries_of(snapshot, part, first_index, end)
+        first_index = stop
+    return found
+
+
+def read_checkpoint(snapshot: Snapshot, size: int | None = None) -> tuple[int, bytes]:
+    """The size and note of the newest checkpoint, or of the oldest one that covers ``size`` leaves.
+
+    Raises:
+        OutOfRange: the log is not that long.
+    """
+    start = b"" if size is None else index_key(size)
+    for key, value in snapshot.scan(CHECKPOINT, start=start, limit=1, reverse=size is None):
+        return parse_index_key(key)[0], bytes(value)
+    raise OutOfRange(f"no checkpoint covers {size} entries", size=read_state(snapshot).size)
+
+
+def read_receipt(snapshot: Snapshot, entry: Entry) -> Receipt:
+    """The receipt of an entry: always the same bytes, with the checkpoint of the commit that logged it."""
+    size, note = read_checkpoint(snapshot, entry.index + 1)
+    proof = prove_inclusion(entry.index, size, lambda level, at: read_node(snapshot, level, at))
+    return Receipt(entry.index, format_leaf(entry.leaf), entry.salt, entry.record, tuple(proof), note)
+
+
+def read_batch_receipts(snapshot: Snapshot, indexes: Sequence[int]) -> Iterator[BatchReceipt]:
+    """Receipts for entries that are in the log, one for each run of indexes within one batch.
+
+    A whole batch gets the very receipt that it was answered with; a part of one gets its salts one by one.
+
+    Args:
+        indexes: ascending.
+    """
+    at = 0
+    while at < len(indexes):
+        head = find_part(snapshot, indexes[at]).head
+        end = at + 1
+        while end < len(indexes) and indexes[end] == indexes[end - 1] + 1 < head.first + head.count:
+            end += 1
+        yield _read_run(snapshot, indexes[at], indexes[at] + end - at)
+        at = end
+
+
+def _read_run(snapshot: Snapshot, begin: int, end: int) -> BatchReceipt:
+    part = find_part(snapshot, begin)
+    head = part.head
+    whole = (begin, end) == (head.first, head.first + head.count)
+    salts = b"" if whole else b"".join(entry.salt for entry in read_entries(snapshot, begin, end))
+    size, note = read_checkpoint(snapshot, end)
+    proof = prove_range(begin, end, size, lambda level, at: read_node(snapshot, level, at))
+    return BatchReceipt(
+        first_index=begin,
+        count=end - begin,
+        kind=head.kind,
+        time_us=head.time_us,
+        previous=_previous(snapshot, part, begin),
+        salt_seed=head.salt_seed if whole else b"",
+        salts=salts,
+        proof=tuple(proof),
+        checkpoint=note,
+    )
+
+
+def read_inclusion_proof(snapshot: Snapshot, index: int, size: int) -> tuple[bytes, list[bytes]]:
+    """The leaf hash at an index, and its inclusion proof in the tree of a size."""
+    _check_size(snapshot, size)
+    proof = prove_inclusion(index, size, lambda level, at: read_node(snapshot, level, at))
+    return read_leaf_hashes(snapshot, index, index + 1)[0], proof
+
+
+def read_consistency_proof(snapshot: Snapshot, old_size: int, new_size: int) -> list[bytes]:
+    """That the tree of one size is a prefix of that of another."""
+    _check_size(snapshot, new_size)
+    return prove_consistency(old_size, new_size, lambda level, at: read_node(snapshot, level, at))
+
+
+def _check_size(snapshot: Snapshot, size: int) -> None:
+    have = read_state(snapshot).size
+    if not 0 <= size <= have:
+        raise OutOfRange(f"there is no tree of size {size}; the log has {have} entries", size=have)
+
+

@@ -1,0 +1,375 @@
+"""The default store: one LMDB environment in a directory on a local disk.
+
+LMDB 0.9 (the data format of every distribution's tools), bundled with py-lmdb; copy-on-write pages,
+two alternating meta pages, no recovery step. Writers of all processes take turns at one mutex,
+which a killed writer gives up; readers never wait. The flags are fixed: sync, metasync and lock on,
+writemap off. An environment cannot be opened twice in a process, nor used across a fork.
+
+What a crash leaves true, step by step:
+
+==================================  ================================================================
+crash or loss of power              what the next opening finds
+==================================  ================================================================
+while the directory is created      no data file, an empty or a half one: nothing was promised yet
+inside ``fn``                       the state before; LMDB writes pages at the commit, or earlier
+                                    only pages that no committed state refers to
+commit: pages written               the state before; the new pages are not referred to
+commit: pages flushed (fdatasync)   the state before
+commit: meta page written (O_DSYNC) before or after: 120 bytes in one sector, so nothing between.
+                                    If the process alone died, the page cache may know what the disk
+                                    does not; hence opening flushes the file before it is read
+`transact` returned                 the state after
+==================================  ================================================================
+
+Readers in any process see a commit only once its meta page is on the disk, with the exception of the
+killed writer in the table. If the flush itself fails, LMDB reports it once and forgets it; so this
+class refuses every transaction after a failed commit until the store is opened anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Condition, Lock, get_ident
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import lmdb
+
+from counterfoil.errors import Busy, IntegrityError, OutcomeUnknown, StartupError, StoreFull
+from counterfoil.limits import MIB
+from counterfoil.store.interface import StoreLimits, Transaction
+from counterfoil.store.lmdb_file import check_data_file, refuse_network_filesystem
+from counterfoil.store.lmdb_transaction import LmdbSnapshot, LmdbTransaction
+
+if TYPE_CHECKING:
+    from lmdb import _Database
+
+T = TypeVar("T")
+
+# Address space, not disk: the file grows as it is written.
+MAP_SIZE_BYTES: Final = 1 << 40
+ROOM_RESERVE_BYTES: Final = 64 * MIB
+# One slot for every snapshot open at the same time in all processes; fixed by who opens first.
+READERS_MAX: Final = 1024
+# Snapshots are short; one that outlives this while the map must grow is a mistake.
+DRAIN_S_MAX: Final = 5.0
+_ATTEMPTS: Final = 10
+_RETRY_AFTER_S: Final = 0.05
+
+_DAMAGE: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError)
+
+
+class LmdbStore:
+    """A store in one LMDB environment. See the module for what is durable when.
+
+    Args:
+        path: The directory. It holds data.mdb and lock.mdb.
+        spaces: The names of the spaces; missing ones are created, unless ``read_only``.
+        map_size_bytes: The bound of the data file. A smaller one than the file has is raised to it.
+        room_reserve_bytes: What `room` keeps back, so that work in progress can end.
+        read_only: Open without a way to write; the spaces must exist.
+        create: Make the directory and the file if they do not exist.
+
+    Raises:
+        StartupError: There is no store at ``path``, or it cannot be used from here.
+        IntegrityError: The data file is damaged or cut short.
+    """
+
+    limits = StoreLimits()
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        spaces: Sequence[str],
+        *,
+        map_size_bytes: int = MAP_SIZE_BYTES,
+        room_reserve_bytes: int = ROOM_RESERVE_BYTES,
+        read_only: bool = False,
+        create: bool = False,
+    ) -> None:
+        self._path = Path(path)
+        self._reserve = room_reserve_bytes
+        self._read_only = read_only
+        self._process = os.getpid()
+        self._writer = Lock()
+        self._writer_thread: int | None = None
+        # Guards the number of open snapshots; nobody may move the map while there is one.
+        self._readers = Condition()
+        self._snapshots = 0
+        self._unknown = False
+        self._closed = False
+        refuse_network_filesystem(self._path)
+        self._prepare_directory(create)
+        self._env = self._open_environment(len(spaces), map_size_bytes)
+        try:
+            self._check_file()
+            self._env.reader_check()
+            if not read_only:
+                self._settle()
+            self._spaces = {space: self._open_space(space) for space in spaces}
+            if create:
+                self._flush_directories()
+        except lmdb.Error as error:
+            self._env.close()
+            raise IntegrityError(f"{self._path} cannot be read: {error}") from error
+        except BaseException:
+            self._env.close()
+            raise
+        self._page_size = self._env.stat()["psize"]
+
+    @property
+    def path(self) -> Path:
+        """The directory of the environment."""
+        return self._path
+
+    def _prepare_directory(self, create: bool) -> None:
+        data = self._path / "data.mdb"
+        if data.exists():
+            # LMDB would make an empty store of an empty file, in silence.
+            if data.stat().st_size == 0 and not create:
+                raise IntegrityError(f"{data} is empty; restore it from a backup")
+        elif not create or self._read_only:
+            raise StartupError(f"there is no store at {self._path}; run `counterfoil init` first")
+        else:
+            try:
+                self._path.mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise StartupError(f"{self._path} cannot be made: {error.strerror}") from error
+
+    def _open_environment(self, spaces: int, map_size_bytes: int) -> lmdb.Environment:
+        try:
+            environment = lmdb.open(
+                str(self._path),
+                map_size=map_size_bytes,
+                subdir=True,
+                readonly=self._read_only,
+                metasync=True,
+                sync=True,
+                writemap=False,
+                lock=True,
+                mode=0o600,
+                create=False,
+                max_readers=READERS_MAX,
+                max_dbs=spaces,
+                lib_version=0,
+            )
+        except _DAMAGE as error:
+            raise IntegrityError(f"{self._path} is not a store: {error}; restore it") from error
+        except lmdb.Error as error:
+            raise StartupError(f"{self._path} cannot be opened: {error}") from error
+        if environment.lib_version()[0] != 0:
+            environment.close()
+            raise StartupError(f"{self._path} has the format of LMDB 1; copy it to one of LMDB 0.9")
+        return environment
+
+    def _check_file(self) -> None:
+        """Check the file against a state that a read transaction holds fast meanwhile."""
+        for _ in range(_ATTEMPTS):
+            with self._env.begin() as pin:
+                if check_data_file(self._path / "data.mdb", pin.id()):
+                    return
+        raise Busy("the store is written faster than checked", retry_after_s=_RETRY_AFTER_S)
+
+    def _settle(self) -> None:
+        """Finish what a killed writer may have left behind, before anybody builds on it.
+
+        Whoever takes its mutex makes its last meta page visible, if that was written; and only the
+        flush makes sure that the page is on the disk, and not in the page cache alone.
+        """
+        self._env.begin(write=True).abort()
+        self._env.sync(True)
+
+    def _open_space(self, space: str) -> _Database:
+        try:
+            return self._env.open_db(space.encode(), create=not self._read_only)
+        except (lmdb.NotFoundError, lmdb.ReadonlyError) as error:
+            raise StartupError(
+                f"{self._path} has no {space!r}; open it for writing once"
+            ) from error
+
+    def _flush_directories(self) -> None:
+        """Make the names of the files and of the directory durable, which LMDB does not."""
+        for directory in (self._path, self._path.resolve().parent):
+            handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def snapshot(self) -> _OpenSnapshot:
+        """See `Store.snapshot`."""
+        return _OpenSnapshot(self)
+
+    def open_snapshot(self) -> LmdbSnapshot:
+        """Begin a read transaction; `close_snapshot` ends it. Prefer `snapshot`."""
+        for _ in range(_ATTEMPTS):
+            with self._readers:
+                self._check_usable()
+                self._snapshots += 1
+            try:
+                return LmdbSnapshot(self._env.begin(buffers=True), self._spaces)
+            except lmdb.MapResizedError:
+                self._snapshot_ended()
+                self._adopt_map()
+            except lmdb.ReadersFullError:
+                self._snapshot_ended()
+                # A process that was killed keeps its slots until somebody looks.
+                if self._env.reader_check() == 0:
+                    break
+            except BaseException:
+                self._snapshot_ended()
+                raise
+        raise Busy("too many snapshots are open", retry_after_s=_RETRY_AFTER_S)
+
+    def close_snapshot(self, snapshot: LmdbSnapshot) -> None:
+        """End what `open_snapshot` began."""
+        try:
+            snapshot.close()
+        finally:
+            self._snapshot_ended()
+
+    def _snapshot_ended(self) -> None:
+        with self._readers:
+            self._snapshots -= 1
+            if self._snapshots == 0:
+                self._readers.notify_all()
+
+    def _adopt_map(self) -> None:
+        """Take over the size of a map that another process has grown.
+
+        The map may move, so no snapshot of this process may be open, and no transaction.
+        """
+        if not self._writer.acquire(timeout=DRAIN_S_MAX):
+            raise Busy("a transaction is in the way of a larger map", retry_after_s=_RETRY_AFTER_S)
+        try:
+            self._set_map()
+        finally:
+            self._writer.release()
+
+    def _set_map(self) -> None:
+        with self._readers:
+            if not self._readers.wait_for(lambda: self._snapshots == 0, DRAIN_S_MAX):
+                raise Busy("a snapshot is in the way of a larger map", retry_after_s=_RETRY_AFTER_S)
+            self._env.set_mapsize(0)
+
+    def transact(self, fn: Callable[[Transaction], T]) -> T:
+        """See `Store.transact`. LMDB runs ``fn`` once."""
+        if self._writer_thread == get_ident():
+            raise RuntimeError("a transaction was begun inside a transaction")
+        with self._writer:
+            self._check_usable()
+            if self._read_only:
+                raise RuntimeError("this store was opened to be read only")
+            if self._unknown:
+                raise OutcomeUnknown("an earlier commit failed; open the store anew")
+            transaction = LmdbTransaction(self._begin_write(), self._spaces)
+            self._writer_thread = get_ident()
+            try:
+                result = fn(transaction)
+                self._commit(transaction)
+            finally:
+                self._writer_thread = None
+                transaction.close()
+            return result
+
+    def _begin_write(self) -> lmdb.Transaction[memoryview]:
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._env.begin(write=True, buffers=True)
+            except lmdb.MapResizedError:
+                self._set_map()
+            except lmdb.PanicError as error:
+                self._unknown = True
+                raise OutcomeUnknown("LMDB gave up after a failed write; open anew") from error
+        raise Busy("the map keeps growing", retry_after_s=_RETRY_AFTER_S)
+
+    def _commit(self, transaction: LmdbTransaction) -> None:
+        try:
+            transaction.commit()
+        except StoreFull:
+            raise
+        except lmdb.MapFullError as error:
+            # LMDB takes the pages for its free list before it writes anything.
+            raise StoreFull("the store's map is full; open it with a larger one") from error
+        except BaseException as error:
+            if transaction.failure is not None:
+                raise
+            self._unknown = True
+            if isinstance(error, Exception):
+                raise OutcomeUnknown("the commit may or may not have been stored") from error
+            raise
+
+    def room(self) -> int:
+        """See `Store.room`: what map and disk still hold, less the reserve.
+
+        Pages that were freed inside the file count as used, though LMDB uses them again: a run long
+        enough for a large value may not be among them. So the truth may be more, never less.
+        """
+        self._check_usable()
+        disk = os.statvfs(self._path)
+        map_left = self._env.info()["map_size"] - self.size_bytes()
+        return max(0, min(map_left, disk.f_bavail * disk.f_frsize) - self._reserve)
+
+    def size_bytes(self) -> int:
+        """Return the size of the data file in bytes, freed pages included. It never shrinks."""
+        self._check_usable()
+        return (self._env.info()["last_pgno"] + 1) * self._page_size
+
+    def clear_dead_readers(self) -> int:
+        """Free the slots of processes that died while reading; return how many there were.
+
+        Such a slot holds back the reuse of pages. Call it every minute or so.
+        """
+        self._check_usable()
+        return self._env.reader_check()
+
+    def close(self) -> None:
+        """See `Store.close`.
+
+        Raises:
+            RuntimeError: A snapshot was still open after some seconds; its views would dangle.
+        """
+        if self._writer_thread == get_ident():
+            raise RuntimeError("a store cannot be closed inside a transaction")
+        with self._writer, self._readers:
+            if self._closed:
+                return
+            if not self._readers.wait_for(lambda: self._snapshots == 0, DRAIN_S_MAX):
+                raise RuntimeError("a snapshot is still open")
+            self._closed = True
+            self._env.close()
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise RuntimeError("this store is closed")
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "an LMDB store cannot be used across a fork; open it in each process"
+            )
+
+
+class _OpenSnapshot:
+    """The context manager that `LmdbStore.snapshot` returns; reading begins on entry."""
+
+    __slots__ = ("_snapshot", "_store")
+
+    def __init__(self, store: LmdbStore) -> None:
+        self._store = store
+        self._snapshot: LmdbSnapshot | None = None
+
+    def __enter__(self) -> LmdbSnapshot:
+        if self._snapshot is not None:
+            raise RuntimeError("a snapshot is entered once")
+        self._snapshot = self._store.open_snapshot()
+        return self._snapshot
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._snapshot is not None:
+            self._store.close_snapshot(self._snapshot)

@@ -1,0 +1,161 @@
+"""What has to be true of a directory and a data file before LMDB may map it.
+
+LMDB trusts its file: it maps it and follows page numbers. A page beyond the end of the file is no
+error there but a SIGBUS, which ends the process. Nothing in this module maps the file.
+
+Layout, LMDB 0.9 on 64 bits: pages of one size; a page header of 16 bytes (number 8, unused 2,
+flags 2, then two 16-bit bounds or one 32-bit page count); two meta pages, of which transaction n
+writes number n mod 2; the free list is a B-tree from transaction number to a counted list of page
+numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from counterfoil.errors import IntegrityError, StartupError
+
+# Locks, memory maps and flushes of these are not those of a disk; LMDB says not to.
+_NETWORK_FILESYSTEMS: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs"}
+    | {"fuse.glusterfs", "fuse.sshfs"}
+)
+
+_META: Final = struct.Struct("=16xII16xI36xQ48xQQ")
+_PAGE: Final = struct.Struct("=Q2xHHH")
+_OVERFLOW: Final = struct.Struct("=12xI")
+_NODE: Final = struct.Struct("=HHHH")
+_MAGIC: Final = 0xBEEFC0DE
+_DATA_VERSION: Final = 1
+_HEADER: Final = 16
+_NO_PAGE: Final = (1 << 64) - 1
+_DEPTH_MAX: Final = 32
+_BRANCH, _LEAF, _LARGE_PAGE = 0x01, 0x02, 0x04
+_LARGE_VALUE: Final = 0x01
+
+
+def refuse_network_filesystem(path: Path, mounts: str | None = None) -> None:
+    """Raise StartupError if ``path`` is on a file system of another machine.
+
+    ``mounts`` is a text in the format of /proc/mounts, by default this system's; a system without
+    that file is not checked.
+    """
+    table = Path("/proc/mounts")
+    if mounts is None:
+        if not table.exists():
+            return
+        mounts = table.read_text(encoding="utf-8", errors="surrogateescape")
+    resolved = path.resolve()
+    best, kind = Path("/"), ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        point = Path(_unescape(fields[1]))
+        # The later of two mounts on one point hides the earlier.
+        if resolved.is_relative_to(point) and len(point.parts) >= len(best.parts):
+            best, kind = point, fields[2]
+    if kind in _NETWORK_FILESYSTEMS:
+        raise StartupError(f"{path} is on {kind}, a network file system; use a local disk")
+
+
+def _unescape(field: str) -> str:
+    """Return a field of /proc/mounts with its octal escapes (space, tab, newline, backslash) undone."""
+    for code in ("\\040", "\\011", "\\012", "\\134"):
+        field = field.replace(code, chr(int(code[1:], 8)))
+    return field
+
+
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    """One meta page: what the file was after transaction ``number``."""
+
+    page_size: int
+    free_root: int
+    last_page: int
+    number: int
+
+
+def check_data_file(path: Path, transaction: int) -> bool:
+    """Check that the file holds every page that the state after ``transaction`` can reach.
+
+    The caller keeps a read transaction open on that state, so that none of its pages is used again
+    meanwhile. Returns False if the state is no longer in the file's two meta pages (there were
+    newer commits): the caller tries again with a newer one.
+
+    A healthy file may end before its last page: a page that was taken and given back within one
+    transaction is counted, and never written. So a short file is refused only if a page beyond its
+    end is not on the free list.
+
+    Raises:
+        IntegrityError: The file was cut short.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        meta = _read_meta(file, transaction)
+        if meta is None:
+            return False
+        pages = os.fstat(file).st_size // meta.page_size
+        missing = set(range(pages, meta.last_page + 1))
+        if missing:
+            for free in _free_pages(file, meta, meta.free_root, 0):
+                missing.difference_update(free)
+        if missing:
+            raise IntegrityError(
+                f"{path} is cut short: it ends at page {pages}, and page {min(missing)} of "
+                f"{meta.last_page + 1} is in use; restore it from a backup"
+            )
+        return True
+    finally:
+        os.close(file)
+
+
+def _read_meta(file: int, transaction: int) -> _Meta | None:
+    first = _parse_meta(os.pread(file, _META.size, 0))
+    slot = transaction & 1
+    meta = first if slot == 0 else _parse_meta(os.pread(file, _META.size, first.page_size))
+    return meta if meta.number == transaction else None
+
+
+def _parse_meta(data: bytes) -> _Meta:
+    if len(data) < _META.size:
+        raise IntegrityError("the data file ends inside its meta pages; restore it from a backup")
+    magic, version, page_size, free_root, last_page, number = _META.unpack(data)
+    if (magic, version) != (_MAGIC, _DATA_VERSION):
+        raise IntegrityError("the data file is not one of LMDB 0.9; restore it from a backup")
+    return _Meta(page_size, free_root, last_page, number)
+
+
+def _free_pages(file: int, meta: _Meta, number: int, depth: int) -> Iterator[tuple[int, ...]]:
+    """Yield the lists of free pages below page ``number`` of the free list."""
+    if number == _NO_PAGE:
+        return
+    page = _read(file, meta, number, meta.page_size)
+    stored, flags, lower, _ = _PAGE.unpack_from(page)
+    count = (lower - _HEADER) // 2
+    if stored != number or depth > _DEPTH_MAX or not 0 < count < meta.page_size // 2:
+        raise IntegrityError(f"page {number} of the free list is damaged; restore a backup")
+    for place in struct.unpack_from(f"={count}H", page, _HEADER):
+        low, high, node_flags, key_size = _NODE.unpack_from(page, place)
+        if flags & _BRANCH:
+            yield from _free_pages(file, meta, low | high << 16 | node_flags << 32, depth + 1)
+            continue
+        start = place + _NODE.size + key_size
+        size = low | high << 16
+        if node_flags & _LARGE_VALUE:
+            (large,) = struct.unpack_from("=Q", page, start)
+            value = _read(file, meta, large, _HEADER + size)[_HEADER:]
+        else:
+            value = page[start : start + size]
+        (length,) = struct.unpack_from("=Q", value)
+        yield struct.unpack_from(f"={length}Q", value, 8)
+
+
+def _read(file: int, meta: _Meta, number: int, size: int) -> bytes:
+    data = os.pread(file, size, number * meta.page_size)
+    if len(data) < size:
+        raise IntegrityError(f"the data file is cut short at page {number}; restore a backup")
+    return data

@@ -1,0 +1,184 @@
+"""Reading and writing inside one LMDB transaction."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+import lmdb
+
+from counterfoil.errors import IntegrityError, StoreFull
+from counterfoil.limits import KEY_SIZE_BYTES_MAX
+from counterfoil.store.interface import (
+    Value,
+    Views,
+    check_key,
+    check_transaction_size,
+    check_value,
+)
+
+if TYPE_CHECKING:
+    from lmdb import Cursor, _Database
+
+
+class LmdbSnapshot:
+    """See `counterfoil.store.interface.Snapshot`. Values are views of the file: nothing is copied."""
+
+    def __init__(
+        self, transaction: lmdb.Transaction[memoryview], spaces: dict[str, _Database]
+    ) -> None:
+        self._txn = transaction
+        self._spaces = spaces
+        self._views = Views()
+        # Counts what may move data under a cursor or a view; stays 0 in a snapshot.
+        self._changes = 0
+
+    def get(self, space: str, key: bytes) -> memoryview | None:
+        """See `Snapshot.get`."""
+        check_key(key)
+        self._views.check_open()
+        try:
+            value = self._txn.get(key, db=self._spaces[space])
+        except lmdb.Error as error:
+            self._fail(error)
+        return None if value is None else self._hand_out(value)
+
+    def get_many(self, space: str, keys: Iterable[bytes]) -> list[memoryview | None]:
+        """See `Snapshot.get_many`."""
+        return [self.get(space, key) for key in keys]
+
+    def scan(
+        self,
+        space: str,
+        start: bytes = b"",
+        end: bytes | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[bytes, memoryview]]:
+        """See `Snapshot.scan`."""
+        self._views.check_open()
+        cursor = self._txn.cursor(self._spaces[space])
+        return self._scan(cursor, start, end, limit, reverse)
+
+    def close(self) -> None:
+        """End the snapshot and revoke its views."""
+        self._views.close()
+        self._txn.abort()
+
+    def _scan(
+        self,
+        cursor: Cursor[memoryview],
+        start: bytes,
+        end: bytes | None,
+        limit: int | None,
+        reverse: bool,
+    ) -> Iterator[tuple[bytes, memoryview]]:
+        self._views.check_open()
+        try:
+            changes = self._changes
+            more = _seek_last(cursor, end) if reverse else _seek_first(cursor, start)
+            found = 0
+            while more and (limit is None or found < limit):
+                key = bytes(cursor.key())
+                if (key < start) if reverse else (end is not None and key >= end):
+                    return
+                yield key, self._hand_out(cursor.value())
+                found += 1
+                self._views.check_open()
+                if changes == self._changes:
+                    more = cursor.prev() if reverse else cursor.next()
+                else:
+                    changes = self._changes
+                    more = _seek_last(cursor, key) if reverse else _seek_first(cursor, key + b"\0")
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def _hand_out(self, view: memoryview) -> memoryview:
+        # Once a transaction writes, LMDB may move or free what it has not committed, and a view of
+        # that would dangle. Views taken earlier are of committed pages, which stay as they are.
+        return self._views.hand_out(memoryview(bytes(view)) if self._changes else view)
+
+    def _fail(self, error: lmdb.Error) -> NoReturn:
+        raise IntegrityError(f"the store failed: {error}") from error
+
+
+def _seek_first(cursor: Cursor[memoryview], start: bytes) -> bool:
+    """Go to the first key that is not below ``start``; return whether there is one."""
+    if not start:
+        return cursor.first()
+    # LMDB refuses to look for a key longer than any that it holds.
+    stem = start[:KEY_SIZE_BYTES_MAX]
+    more = cursor.set_range(stem)
+    if more and len(start) > len(stem) and cursor.key() == stem:
+        return cursor.next()
+    return more
+
+
+def _seek_last(cursor: Cursor[memoryview], end: bytes | None) -> bool:
+    """Go to the last key below ``end``; return whether there is one."""
+    if end is None:
+        return cursor.last()
+    if not end:
+        return False
+    stem = end[:KEY_SIZE_BYTES_MAX]
+    if not cursor.set_range(stem):
+        return cursor.last()
+    if len(end) > len(stem) and cursor.key() == stem:
+        return True
+    return cursor.prev()
+
+
+class LmdbTransaction(LmdbSnapshot):
+    """See `counterfoil.store.interface.Transaction`."""
+
+    def __init__(
+        self, transaction: lmdb.Transaction[memoryview], spaces: dict[str, _Database]
+    ) -> None:
+        super().__init__(transaction, spaces)
+        self._written = 0
+        # The first error of LMDB. It makes the transaction void, whatever its function does then.
+        self.failure: lmdb.Error | None = None
+
+    def put(self, space: str, key: bytes, value: Value) -> None:
+        """See `Transaction.put`."""
+        check_key(key)
+        size = len(key) + check_value(value)
+        check_transaction_size(self._written + size)
+        self._views.check_open()
+        database = self._spaces[space]
+        self._changes += 1
+        try:
+            stored = self._txn.put(key, value, db=database)
+        except lmdb.Error as error:
+            self._fail(error)
+        if not stored:
+            # py-lmdb reports some refusals by a return value alone.
+            self._fail(lmdb.Error("put was refused without an error"))
+        self._written += size
+
+    def delete(self, space: str, key: bytes) -> bool:
+        """See `Transaction.delete`."""
+        check_key(key)
+        self._views.check_open()
+        database = self._spaces[space]
+        self._changes += 1
+        try:
+            return self._txn.delete(key, db=database)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def commit(self) -> None:
+        """Commit; errors are those of LMDB, but an earlier one comes first."""
+        self._views.close()
+        if self.failure is not None:
+            self._fail(self.failure)
+        self._txn.commit()
+
+    def _fail(self, error: lmdb.Error) -> NoReturn:
+        first = self.failure = self.failure or error
+        if isinstance(first, lmdb.MapFullError):
+            raise StoreFull("the store's map is full; open it with a larger one") from error
+        if first.code in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(f"the disk of the store is full: {first}") from error
+        super()._fail(error)

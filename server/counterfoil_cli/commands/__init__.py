@@ -1,0 +1,1 @@
+"""The commands, one module each; `counterfoil_cli.main.COMMANDS` lists them."""

@@ -1,0 +1,61 @@
+"""`counterfoil init`: make the directory of a new ledger."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from counterfoil_cli.console import JsonOption, emit, example, say
+
+_EPILOG = example("counterfoil init ledger --origin example.com/ledger")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init", epilog=_EPILOG)(init)
+
+
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A directory that does not exist or is empty.")
+    ],
+    origin: Annotated[
+        str,
+        typer.Option(help="The log's name for ever: a host name that you control, and a path."),
+    ],
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox", help="A log for trying out; its receipts say so and never pass as live."
+        ),
+    ] = False,
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where the newest checkpoint is kept; best on another disk."
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a new ledger: its settings, its signing key and an empty store.
+
+    The key is drawn here and never leaves the directory. Keep a copy of it in a safe place; give the verifier key that
+    is printed to everybody.
+    """
+    from counterfoil_server.directory import create, load_signer
+
+    environment = "sandbox" if sandbox else "live"
+    settings = create(directory, origin, environment, anchor.absolute() if anchor else None)
+    vkey = load_signer(settings).verifier.vkey
+    answer = {
+        "directory": str(directory),
+        "origin": settings.origin,
+        "environment": settings.environment,
+        "vkey": vkey,
+    }
+    if json:
+        emit(answer)
+    else:
+        say(f"Made the ledger {settings.origin} in {directory}.")
+        say(f"Its verifier key, for everybody: {vkey}")
+        say(f"Start it: counterfoil serve {directory}")

@@ -1,0 +1,72 @@
+"""The program `counterfoil`.
+
+A command is a module with `register(app)`; adding one is a new file in `commands` and a line in COMMANDS. Heavy imports
+(gRPC, LMDB, rich) stand inside the commands that need them, so that help and offline verification start at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+try:
+    import typer
+except ModuleNotFoundError as error:
+    # The base install is the verifier alone, and brings this program's name along.
+    raise SystemExit(
+        "counterfoil: this command needs the server's packages: install counterfoil[server]; "
+        "receipts can be checked without them: python -m counterfoil verify FILE --key VKEY"
+    ) from error
+
+from counterfoil_cli import console
+from counterfoil_cli.commands import demo, fsck, init, log, receipt, serve, training, usage, verify
+
+COMMANDS: Final = (init, serve, training, usage, receipt, verify, fsck, log, demo)
+
+app: Final = typer.Typer(
+    name="counterfoil",
+    help="An append-only, signed ledger that anybody can check.",
+    epilog=console.example(
+        "counterfoil demo",
+        "counterfoil init ledger --origin example.com/ledger",
+        "counterfoil serve ledger",
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for command in COMMANDS:
+    command.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. Errors that a person can mend take one line, without a traceback."""
+    try:
+        code = app(arguments, prog_name="counterfoil", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _usage_error(error)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): the rest has nowhere to go, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        told = console.explain(error)
+        if told is None:
+            raise
+        console.note(told)
+        return error.exit_code if isinstance(error, console.CommandError) else 2
+    return code if isinstance(code, int) else 0
+
+
+def _usage_error(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    told = error.format_message() if hasattr(error, "format_message") else str(error)
+    if context is not None and told.startswith("Usage:"):
+        print(told, file=sys.stderr)
+    else:
+        path = context.command_path if context is not None else "counterfoil"
+        console.note(console.one_line(f"{told} See `{path} --help`."))
+    return 2

@@ -1,0 +1,248 @@
+"""A ledger's directory: what ``counterfoil init`` makes and ``counterfoil serve`` opens.
+
+    DIR/counterfoil.toml   settings, for people to edit
+    DIR/signing.key        the log's private key, mode 0600
+    DIR/anchor             the newest signed checkpoint (may live on another disk)
+    DIR/store/             the LMDB environment
+    DIR/lock               held by the one server that runs on this directory
+"""
+
+import fcntl
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from counterfoil.errors import CounterfoilError, StartupError
+from counterfoil.keys import Signer
+from counterfoil.limits import WINDOW_FUTURE_US, WINDOW_PAST_US
+from counterfoil.log import SPACES, Anchor, Log, create_log
+from counterfoil.log.fsck import Report, check_log
+from counterfoil.log.fsck.report import Progress
+from counterfoil.log.log import derive_secret
+from counterfoil.log.read import read_checkpoint
+from counterfoil.store.lmdb import LmdbStore
+from counterfoil.v1 import record_pb2
+from counterfoil_server.ambient import fresh_seed, now_us
+
+SETTINGS_NAME: Final = "counterfoil.toml"
+ENVIRONMENTS: Final = {
+    "live": record_pb2.ENVIRONMENT_LIVE,
+    "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``counterfoil.toml`` says. Paths that are not absolute are meant from the directory.
+
+    Attributes:
+        origin: the log's unique name, such as ``example.com/ledger``.
+        environment: ``live`` or ``sandbox``.
+        key, anchor, store: where they lie.
+        map_size_bytes: how large the store may grow.
+        room_reserve_bytes: how much of map and disk is kept free; writes are refused when it is reached.
+        window_past_s, window_future_s: how far usage may lie behind and ahead of the clock, seconds.
+    """
+
+    directory: Path
+    origin: str
+    environment: str = "live"
+    key: Path = Path("signing.key")
+    anchor: Path = Path("anchor")
+    store: Path = Path("store")
+    map_size_bytes: int = 1 << 40
+    room_reserve_bytes: int = 64 << 20
+    window_past_s: int = WINDOW_PAST_US // 1_000_000
+    window_future_s: int = WINDOW_FUTURE_US // 1_000_000
+
+    def path(self, name: str) -> Path:
+        """The place of ``key``, ``anchor`` or ``store``."""
+        path: Path = getattr(self, name)
+        return self.directory / path
+
+    @property
+    def environment_number(self) -> int:
+        """The environment as records state it: 1 live, 2 sandbox."""
+        return ENVIRONMENTS[self.environment]
+
+
+def create(
+    directory: Path, origin: str, environment: str = "live", anchor: Path | None = None
+) -> Settings:
+    """Make a new ledger: key, anchor, store with the genesis record, and last the settings.
+
+    A crash before the settings are written leaves a directory that will not start; remove it and repeat.
+
+    Raises:
+        StartupError: there is something already, or a name is not acceptable.
+    """
+    if environment not in ENVIRONMENTS:
+        raise StartupError(f"environment must be live or sandbox, not {environment}")
+    directory = directory.absolute()
+    if directory.exists() and any(directory.iterdir()):
+        raise StartupError(f"{directory} is not empty; choose a new directory for a new ledger")
+    try:
+        signer = Signer.from_seed(origin, fresh_seed())
+    except CounterfoilError as error:
+        raise StartupError(f"the origin {origin!r} is not acceptable: {error}") from error
+    settings = Settings(directory, origin, environment, anchor=(anchor or Path("anchor")))
+    directory.mkdir(parents=True, exist_ok=True)
+    _write_durably(settings.path("key"), signer.format() + "\n", mode=0o600)
+    fresh = Anchor.create(settings.path("anchor"), signer.verifier)
+    store = _open_store(settings, create=True)
+    try:
+        create_log(store, signer, fresh, now_us(), settings.environment_number, fresh_seed())
+    finally:
+        store.close()
+        fresh.close()
+    _write_durably(directory / SETTINGS_NAME, _format_settings(settings), mode=0o644)
+    return settings
+
+
+def load(directory: Path) -> Settings:
+    """Read the settings of a directory.
+
+    Raises:
+        StartupError: there are none, or they cannot be understood; the message says where.
+    """
+    path = directory.absolute() / SETTINGS_NAME
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        told = f"{directory} has no {SETTINGS_NAME}; make a ledger with `counterfoil init {directory} --origin NAME`"
+        raise StartupError(told) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StartupError(f"{path} cannot be read: {error}") from error
+    known = {field.name: field for field in fields(Settings) if field.name != "directory"}
+    for name, value in table.items():
+        if name not in known:
+            raise StartupError(f"{path} has an unknown setting {name}; known are {', '.join(known)}")
+        wanted = int if known[name].type in (int, "int") else str
+        if type(value) is not wanted or (wanted is int and value < 0):
+            raise StartupError(f"{path}: {name} must be {'a number' if wanted is int else 'text'}")
+    if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
+        raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
+    paths: dict[str, Any] = {name: Path(table[name]) for name in ("key", "anchor", "store") if name in table}
+    return Settings(path.parent, **{**table, **paths})
+
+
+def load_signer(settings: Settings) -> Signer:
+    """Read the private key.
+
+    Raises:
+        StartupError: it is missing, malformed, or of another origin.
+    """
+    path = settings.path("key")
+    try:
+        signer = Signer.parse(path.read_text().strip())
+    except FileNotFoundError as error:
+        raise StartupError(f"the signing key {path} is missing; put it back from your backup") from error
+    except (OSError, UnicodeDecodeError, CounterfoilError) as error:
+        raise StartupError(f"the signing key {path} cannot be read: {error}") from error
+    if signer.name != settings.origin:
+        raise StartupError(f"{path} is the key of {signer.name}, but the settings name {settings.origin}")
+    return signer
+
+
+def open_log(settings: Settings) -> Log:
+    """Open the log of a directory for appending; the caller holds the lock.
+
+    Raises:
+        StartupError, IntegrityError: see :class:`counterfoil.log.Log`.
+    """
+    signer = load_signer(settings)
+    anchor = Anchor(settings.path("anchor"), signer.verifier)
+    store = _open_store(settings)
+    return Log(store, signer, anchor, now_us, settings.environment_number)
+
+
+@contextmanager
+def hold_lock(settings: Settings) -> Iterator[None]:
+    """Be the one server of a directory.
+
+    Raises:
+        StartupError: another one runs.
+    """
+    handle = os.open(settings.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            told = f"another server runs on {settings.directory}; stop it first, or use --workers for more processes"
+            raise StartupError(told) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def fsck(directory: Path, progress: Progress) -> Report:
+    """Check a directory's store; a server may be running on it.
+
+    Raises:
+        StartupError: the directory cannot be opened at all.
+    """
+    settings = load(directory)
+    signer = load_signer(settings)
+    anchor = Anchor(settings.path("anchor"), signer.verifier)
+    store = _open_store(settings, read_only=True)
+    try:
+        return check_log(store, signer.verifier, derive_secret(signer), anchor, progress)
+    finally:
+        store.close()
+        anchor.close()
+
+
+def renew_anchor(directory: Path) -> None:
+    """Make a new anchor from the store's newest checkpoint: for an operator who lost the old one for good.
+
+    Raises:
+        StartupError: there is an anchor, or a server runs.
+    """
+    settings = load(directory)
+    signer = load_signer(settings)
+    with hold_lock(settings):
+        store = _open_store(settings, read_only=True)
+        try:
+            with store.snapshot() as snapshot:
+                size, note = read_checkpoint(snapshot)
+            Anchor.create(settings.path("anchor"), signer.verifier).advance(note, size)
+        finally:
+            store.close()
+
+
+def _open_store(settings: Settings, *, create: bool = False, read_only: bool = False) -> LmdbStore:
+    return LmdbStore(
+        settings.path("store"),
+        SPACES,
+        map_size_bytes=settings.map_size_bytes,
+        room_reserve_bytes=settings.room_reserve_bytes,
+        create=create,
+        read_only=read_only,
+    )
+
+
+def _format_settings(settings: Settings) -> str:
+    lines = ["# Settings of this ledger; docs/OPERATING.md explains each."]
+    for field in fields(Settings):
+        if field.name != "directory":
+            value = getattr(settings, field.name)
+            shown = str(value) if isinstance(value, int) else f'"{value}"'
+            lines.append(f"{field.name} = {shown}")
+    return "\n".join(lines) + "\n"
+
+
+def _write_durably(path: Path, text: str, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

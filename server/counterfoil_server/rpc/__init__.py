@@ -1,0 +1,11 @@
+"""The gRPC edge. A new service is one new file and one line in ``SERVICES``."""
+
+from counterfoil_server.rpc.assemble import Servicer, make_handler
+from counterfoil_server.rpc.log_service import LogService
+from counterfoil_server.rpc.payout_service import PayoutService
+from counterfoil_server.rpc.training_service import TrainingService
+from counterfoil_server.rpc.usage_service import UsageService
+
+SERVICES = (LogService, TrainingService, UsageService, PayoutService)
+
+__all__ = ["SERVICES", "Servicer", "make_handler"]

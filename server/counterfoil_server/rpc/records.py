@@ -1,0 +1,143 @@
+"""What the services of single records share: recording one with its receipt, and listing by page.
+
+The body that is logged is cut out of the request as it was received; it is never serialized again.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from blake3 import blake3
+from google.protobuf.message import Message
+
+from counterfoil.errors import Conflict, InvalidInput, NotFound, VerificationError
+from counterfoil.limits import BODY_SIZE_BYTES_MAX
+from counterfoil.log import Entry, prepare_batch
+from counterfoil.log.read import list_entries, read_entry, read_receipt, resolve_id
+from counterfoil.log.receipts import make_receipt
+from counterfoil.log.state import read_state
+from counterfoil.receipt import Receipt, format_receipt
+from counterfoil.record import Kind, format_id, parse_message, problem
+from counterfoil.record.text import check_id
+from counterfoil.tlog import leaf_hash
+from counterfoil.wire import parse_fields
+from counterfoil_server.ambient import fresh_seed
+from counterfoil_server.ledger import Ledger, require_id
+from counterfoil_server.pages import page_size
+
+M = TypeVar("M", bound=Message)
+
+
+class Recorded(NamedTuple):
+    """One record in the log, new or known."""
+
+    id: str
+    receipt: Receipt
+    time_us: int
+    duplicate: bool
+
+    def fill(self, response: M, id_field: str) -> M:
+        """Put it into a response, which calls the id by the name of its kind."""
+        answer: Any = response
+        setattr(answer, id_field, self.id)
+        answer.index = self.receipt.index
+        answer.time_us = self.time_us
+        answer.receipt = format_receipt(self.receipt)
+        answer.duplicate = self.duplicate
+        return response
+
+
+async def record_one(
+    ledger: Ledger, kind: Kind, request_class: type[Message], data: bytes, body_field: str
+) -> Recorded:
+    """Check and log the one record in a request with ``submitter``, ``request_id`` and a body.
+
+    Raises:
+        InvalidInput: the record is not acceptable.
+        Conflict: the request_id was used for another record.
+    """
+    request: Any = parse_message(request_class, data, "request")
+    body = _cut_body(data, request_class, body_field)
+    require_id(request.submitter, "submitter")
+    for item in check_id(request.request_id, "request_id", required=False):
+        raise InvalidInput(item.message, field=item.field, reason=item.reason)
+    if len(body) > BODY_SIZE_BYTES_MAX:
+        told = f"{body_field} has {len(body)} bytes; at most {BODY_SIZE_BYTES_MAX} are allowed"
+        raise InvalidInput(told, field=body_field, reason=problem.TOO_LARGE)
+    for item in kind.check(getattr(request, body_field), body):
+        where = f"{body_field}.{item.field}"
+        raise InvalidInput(item.message, field=where, reason=item.reason)
+    # Without a request_id the content stands for itself: the same record sent twice is one record.
+    request_id = request.request_id or "blake3-" + blake3(body).hexdigest()
+    batch = prepare_batch(
+        kind,
+        request.submitter,
+        [body],
+        [request_id],
+        secret=ledger.log.secret,
+        environment=ledger.log.environment,
+        salt_seed=fresh_seed(),
+        request_id=request_id,
+    )
+    appended = await ledger.sequencer.offer(batch)
+    if appended.head is not None:
+        receipt = make_receipt(appended, appended.head, body, batch.commitments[0])
+        name = format_id(kind.id_prefix, receipt.index, leaf_hash(receipt.leaf))
+        return Recorded(name, receipt, appended.head.time_us, duplicate=False)
+    index, different = appended.existing[0].index, appended.existing[0].field
+    if different is not None:
+        told = f"request_id {request_id} is entry {index} with another {different}"
+        raise Conflict(told, field=f"{body_field}.{different}", original_index=index)
+    with ledger.log.store.snapshot() as snapshot:
+        entry = read_entry(snapshot, index)
+        return Recorded(entry.id, read_receipt(snapshot, entry), entry.leaf.time_us, duplicate=True)
+
+
+def _cut_body(data: bytes, request_class: type[Message], field: str) -> bytes:
+    wanted = request_class.DESCRIPTOR.fields_by_name[field].number
+    try:
+        found = [value for number, value, _ in parse_fields(data) if number == wanted]
+    except VerificationError as error:
+        raise InvalidInput(f"request is malformed: {error}", field="request", reason=problem.MALFORMED) from error
+    if len(found) != 1 or not isinstance(found[0], bytes):
+        told = f"the request must have {field} once"
+        raise InvalidInput(told, field=field, reason=problem.MISSING)
+    return found[0]
+
+
+def get_one(ledger: Ledger, kind: Kind, name: str) -> Entry:
+    """The entry that an id of a kind names.
+
+    Raises:
+        NotFound: there is none of that kind.
+    """
+    with ledger.log.store.snapshot() as snapshot:
+        entry = resolve_id(snapshot, name)
+    if entry.kind is not kind or entry.id != name:
+        raise NotFound(f"there is no {kind.name} {name[:64]} in this log")
+    return entry
+
+
+def fill_page(
+    ledger: Ledger,
+    kind: Kind,
+    request: Any,
+    response: M,
+    items: Any,
+    convert: Callable[[Entry], Message],
+    *filters: str,
+) -> M:
+    """Fill a page of a list: items, tree_size, has_more, next_page_token. ``filters`` name the request's filter fields."""
+    terms = {name: str(getattr(request, name)) for name in filters}
+    bound = (type(request).__name__, sorted(terms.items()))
+    start = ledger.pages.open(request.page_token, bound) if request.page_token else 0
+    size = page_size(request.page_size)
+    with ledger.log.store.snapshot() as snapshot:
+        entries = list_entries(snapshot, ledger.log.secret, kind, terms, start, size + 1)
+        tree_size = read_state(snapshot).size
+    items.extend(convert(entry) for entry in entries[:size])
+    answer: Any = response
+    answer.tree_size = tree_size
+    answer.has_more = len(entries) > size
+    if answer.has_more:
+        answer.next_page_token = ledger.pages.seal(entries[size].index, bound)
+    return response

@@ -1,0 +1,55 @@
+"""TrainingService: proofs of training."""
+
+from counterfoil.entry import parse_record
+from counterfoil.log import Entry
+from counterfoil.record import TRAINING
+from counterfoil.v1 import record_pb2, training_service_pb2
+from counterfoil_server.ledger import Ledger
+from counterfoil_server.rpc.assemble import Servicer
+from counterfoil_server.rpc.records import fill_page, get_one, record_one
+
+
+class TrainingService(Servicer):
+    """Who said that which data went into which model."""
+
+    DESCRIPTOR = training_service_pb2.DESCRIPTOR.services_by_name["TrainingService"]
+    RAW = frozenset({"RecordTraining"})
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Serve one ledger."""
+        self._ledger = ledger
+
+    async def record_training(self, data: bytes) -> training_service_pb2.RecordTrainingResponse:
+        """Record one; the answer with its receipt leaves after it is durable."""
+        request = training_service_pb2.RecordTrainingRequest
+        recorded = await record_one(self._ledger, TRAINING, request, data, "training")
+        return recorded.fill(training_service_pb2.RecordTrainingResponse(), "training_id")
+
+    async def get_training(
+        self, request: training_service_pb2.GetTrainingRequest
+    ) -> training_service_pb2.GetTrainingResponse:
+        """One by its training_id."""
+        entry = get_one(self._ledger, TRAINING, request.training_id)
+        return training_service_pb2.GetTrainingResponse(training=_convert(entry))
+
+    async def list_trainings(
+        self, request: training_service_pb2.ListTrainingsRequest
+    ) -> training_service_pb2.ListTrainingsResponse:
+        """By creator, model and dataset."""
+        response = training_service_pb2.ListTrainingsResponse()
+        filters = ("creator_id", "model_id", "dataset_id")
+        return fill_page(
+            self._ledger, TRAINING, request, response, response.trainings, _convert, *filters
+        )
+
+
+def _convert(entry: Entry) -> training_service_pb2.Training:
+    fields = parse_record(entry.record)
+    return training_service_pb2.Training(
+        training_id=entry.id,
+        index=entry.index,
+        time_us=entry.leaf.time_us,
+        submitter=fields.submitter,
+        request_id=fields.request_id,
+        training=record_pb2.ProofOfTraining.FromString(entry.body),
+    )

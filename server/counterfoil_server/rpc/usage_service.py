@@ -1,0 +1,141 @@
+"""UsageService: batches, streams of batches, and one event by its identity."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from counterfoil.entry import parse_record
+from counterfoil.errors import CounterfoilError, InvalidInput
+from counterfoil.limits import STREAM_WINDOW_BATCHES
+from counterfoil.log import Appended, read_stream
+from counterfoil.log.read import find_identity
+from counterfoil.record import (
+    USAGE,
+    parse_append_usage,
+    parse_message,
+    parse_stream_batch,
+    problem,
+)
+from counterfoil.v1 import record_pb2, usage_service_pb2
+from counterfoil_server.ledger import Ledger, require_id
+from counterfoil_server.rpc.assemble import Servicer
+from counterfoil_server.usage import Intake, answer, check_received
+
+
+class _Pending(NamedTuple):
+    """A batch of a stream on its way through the log."""
+
+    sequence: int
+    intake: Intake
+    outcome: "asyncio.Future[Appended]"
+
+
+class UsageService(Servicer):
+    """Usage from model hosts. Methods that take batches get the raw bytes, because these are what is logged."""
+
+    DESCRIPTOR = usage_service_pb2.DESCRIPTOR.services_by_name["UsageService"]
+    RAW = frozenset({"AppendUsage"})
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Serve one ledger."""
+        self._ledger = ledger
+
+    async def append_usage(self, data: bytes) -> usage_service_pb2.AppendUsageResponse:
+        """One batch; the answer leaves after it is durable."""
+        received = parse_append_usage(data)
+        request = received.request
+        intake = check_received(
+            self._ledger,
+            received,
+            request.submitter,
+            size_bytes=len(data),
+            atomic=request.atomic,
+        )
+        appended = await self._ledger.sequencer.offer(intake.batch)
+        return answer(self._ledger, intake, appended)
+
+    async def stream_usage(
+        self, requests: AsyncIterator[bytes]
+    ) -> AsyncIterator[usage_service_pb2.StreamUsageResponse]:
+        """Batches in, receipts out, in order; at most a window of batches is under way."""
+        hello = await _read_hello(requests)
+        with self._ledger.log.store.snapshot() as snapshot:
+            last = read_stream(snapshot, hello.submitter, hello.stream_id)
+        resume = usage_service_pb2.StreamResume(
+            last_sequence=last,
+            window_batches=STREAM_WINDOW_BATCHES,
+            origin=self._ledger.log.origin,
+            environment=self._ledger.settings.environment,
+        )
+        yield usage_service_pb2.StreamUsageResponse(resume=resume)
+        pending: asyncio.Queue[_Pending | CounterfoilError | None] = asyncio.Queue(
+            STREAM_WINDOW_BATCHES
+        )
+        reader = asyncio.create_task(self._take_in(hello, requests, pending))
+        try:
+            while (item := await pending.get()) is not None:
+                if isinstance(item, CounterfoilError):
+                    raise item
+                result = answer(self._ledger, item.intake, await item.outcome)
+                ack = usage_service_pb2.StreamAck(sequence=item.sequence, result=result)
+                yield usage_service_pb2.StreamUsageResponse(ack=ack)
+        finally:
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+
+    async def _take_in(
+        self,
+        hello: usage_service_pb2.StreamHello,
+        requests: AsyncIterator[bytes],
+        pending: "asyncio.Queue[_Pending | CounterfoilError | None]",
+    ) -> None:
+        """Read, check and queue batches. Reading stops while the window or the queue is full: flow control does the rest."""
+        try:
+            async for data in requests:
+                received = parse_stream_batch(data)
+                sequence = received.request.sequence
+                if sequence < 1:
+                    told = "sequence counts the batches of a stream from 1 on"
+                    raise InvalidInput(told, field="batch.sequence", reason=problem.MISSING)
+                intake = check_received(
+                    self._ledger,
+                    received,
+                    hello.submitter,
+                    size_bytes=len(data),
+                    stream_id=hello.stream_id,
+                    sequence=sequence,
+                )
+                outcome = await self._ledger.sequencer.offer_when_room(intake.batch)
+                await pending.put(_Pending(sequence, intake, outcome))
+            await pending.put(None)
+        except CounterfoilError as error:
+            await pending.put(error)
+
+    async def get_usage_event(
+        self, request: usage_service_pb2.GetUsageEventRequest
+    ) -> usage_service_pb2.GetUsageEventResponse:
+        """One event by submitter and event_id."""
+        require_id(request.submitter, "submitter")
+        require_id(request.event_id, "event_id")
+        log = self._ledger.log
+        with log.store.snapshot() as snapshot:
+            entry = find_identity(snapshot, log.secret, USAGE, request.submitter, request.event_id)
+        return usage_service_pb2.GetUsageEventResponse(
+            index=entry.index,
+            time_us=entry.leaf.time_us,
+            event=record_pb2.UsageEvent.FromString(entry.body),
+            backfill=parse_record(entry.record).backfill,
+        )
+
+
+async def _read_hello(requests: AsyncIterator[bytes]) -> usage_service_pb2.StreamHello:
+    async for data in requests:
+        message = parse_message(usage_service_pb2.StreamUsageRequest, data, "request")
+        if message.WhichOneof("message") != "hello":
+            break
+        require_id(message.hello.submitter, "hello.submitter")
+        require_id(message.hello.stream_id, "hello.stream_id")
+        return message.hello
+    raise InvalidInput("a stream begins with hello", field="hello", reason=problem.MISSING)

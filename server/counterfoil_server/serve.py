@@ -1,0 +1,161 @@
+"""Running a server: start order, drain order, signals."""
+
+import asyncio
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from counterfoil.errors import StartupError
+from counterfoil.limits import MESSAGE_SIZE_BYTES_MAX
+from counterfoil.log.state import read_state
+from counterfoil_server.compaction import Compaction
+from counterfoil_server.directory import Settings, hold_lock, load, open_log
+from counterfoil_server.ledger import Ledger
+from counterfoil_server.rpc import SERVICES, make_handler
+from counterfoil_server.pages import Pages
+from counterfoil_server.sequencer import Sequencer
+from counterfoil_server.telemetry import set_up_logging
+from counterfoil_server.workers import run_workers
+
+_log = structlog.get_logger(__name__)
+Announce = Callable[[str], None]
+
+EXIT_OK: Final = 0
+EXIT_OUTCOME_UNKNOWN: Final = 70
+DRAIN_S: Final = 10.0
+# Batches make many small objects that all die together: collect seldom.
+_GC_THRESHOLD: Final = (100_000, 50, 100)
+# The sequencer's thread gets its turn beside a busy event loop after this long instead of 5 ms.
+_SWITCH_INTERVAL_S: Final = 0.0005
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MESSAGE_SIZE_BYTES_MAX),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_concurrent_streams", 1024),
+)
+
+
+def serve(directory: Path, address: str, workers: int, announce: Announce) -> int:
+    """Serve a directory until a signal says to stop.
+
+    Args:
+        address: ``host:port``; port 0 takes a free one. workers: how many processes share port and store.
+        announce: called with one line when the server is ready.
+
+    Returns:
+        The exit code: 0 after a drain, 70 when a commit failed and a restart has to find out what was stored.
+
+    Raises:
+        StartupError: wrong directory, missing key, port in use, another server on the store, an old store.
+    """
+    settings = load(directory)
+    with hold_lock(settings):
+        bound = find_address(address)
+        if workers > 1:
+            return run_workers(directory, bound, workers, announce)
+        return run_worker(settings, bound, announce, shared=False, first=True)
+
+
+def run_worker(
+    settings: Settings, address: str, announce: Announce, *, shared: bool, first: bool
+) -> int:
+    """Serve in this process; the caller holds the directory's lock.
+
+    Args:
+        shared: other processes listen on the same port. first: this one merges the catalog's runs.
+    """
+    set_up_logging()
+    return asyncio.run(_run(settings, address, announce, shared=shared, first=first))
+
+
+async def _run(
+    settings: Settings, address: str, announce: Announce, *, shared: bool, first: bool
+) -> int:
+    log = open_log(settings)
+    stop = asyncio.Event()
+    failures: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        stop.set()
+
+    sequencer = Sequencer(log, fail)
+    ledger = Ledger(settings, log, sequencer, Pages(log.secret))
+    compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
+    server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))])
+    for service in SERVICES:
+        server.add_generic_rpc_handlers((make_handler(service(ledger)),))
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    names = [service.DESCRIPTOR.full_name for service in SERVICES]
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    _bind(server, address)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await server.start()
+    for name in ("", *names):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    _tune_interpreter()
+    with log.store.snapshot() as snapshot:
+        size = read_state(snapshot).size
+    announce(f"ready, origin {log.origin}, size {size}, grpc {address}")
+    await stop.wait()
+    # First nothing new is let in, then what is queued is committed and answered, then the connections close.
+    await checks.enter_graceful_shutdown()
+    draining = asyncio.create_task(server.stop(DRAIN_S))
+    await sequencer.stop()
+    await draining
+    if compaction is not None:
+        await asyncio.to_thread(compaction.stop)
+    log.store.close()
+    if failures:
+        _log.critical("stopped because a commit failed; start again to reconcile", error=str(failures[0]))
+        return EXIT_OUTCOME_UNKNOWN
+    return EXIT_OK
+
+
+def find_address(address: str) -> str:
+    """The address with a port that is free, so that a second server on it is refused before anything is opened.
+
+    Raises:
+        StartupError: the port is taken or the address is no address of this machine.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise StartupError(f"{address} is not HOST:PORT, such as 127.0.0.1:7070")
+    name = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in name else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((name, int(port)))
+        except OSError as error:
+            told = f"cannot listen on {address} ({error.strerror}); choose another with --grpc"
+            raise StartupError(told) from error
+        return f"{host}:{probe.getsockname()[1]}"
+
+
+def _bind(server: grpc.aio.Server, address: str) -> None:
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise StartupError(f"cannot listen on {address}; choose another with --grpc") from error
+
+
+def _tune_interpreter() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)

@@ -1,0 +1,142 @@
+"""Taking in a batch of usage events, and answering for it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from counterfoil.errors import InvalidInput
+from counterfoil.limits import BATCH_EVENTS_MAX, BATCH_SIZE_BYTES_MAX
+from counterfoil.log import Appended, Batch, Existing, prepare_batch
+from counterfoil.log.read import read_batch_receipts
+from counterfoil.log.receipts import make_batch_receipt
+from counterfoil.receipt import format_batch_receipt
+from counterfoil.record import USAGE, Problem, ReceivedBatch, problem
+from counterfoil.record.usage import check_batch
+from counterfoil.v1 import usage_service_pb2
+from counterfoil_server.ambient import fresh_seed
+from counterfoil_server.ledger import Ledger, require_id
+
+
+class Intake(NamedTuple):
+    """A checked batch: what goes to the log, each event's place in the request, and what was refused."""
+
+    batch: Batch
+    positions: Sequence[int]
+    problems: Sequence[Problem]
+
+
+def check_received(
+    ledger: Ledger,
+    received: ReceivedBatch,
+    submitter: str,
+    *,
+    size_bytes: int,
+    atomic: bool = False,
+    stream_id: str = "",
+    sequence: int = 0,
+) -> Intake:
+    """Check a batch and commit to what is acceptable of it.
+
+    Raises:
+        InvalidInput: the batch as a whole is refused.
+    """
+    require_id(submitter, "submitter")
+    _check_limits(len(received.bodies), size_bytes)
+    backfill = bool(received.request.backfill)
+    identities, found = check_batch(
+        received.events, received.bodies, ledger.window(backfill=backfill), ledger.find_unknown
+    )
+    problems = _first_of_each(received.problems, found)
+    if problems and atomic:
+        first = problems[0]
+        raise InvalidInput(first.message, field=first.field, reason=first.reason, position=first.position)
+    bodies: Sequence[bytes] = received.bodies
+    positions: Sequence[int] = range(len(bodies))
+    if problems:
+        refused = {item.position for item in problems}
+        positions = [at for at in positions if at not in refused]
+        bodies = [bodies[at] for at in positions]
+        identities = [identities[at] for at in positions]
+    batch = prepare_batch(
+        USAGE,
+        submitter,
+        bodies,
+        identities,
+        secret=ledger.log.secret,
+        environment=ledger.log.environment,
+        salt_seed=fresh_seed(),
+        backfill=backfill,
+        atomic=atomic,
+        stream_id=stream_id,
+        sequence=sequence,
+    )
+    return Intake(batch, positions, problems)
+
+
+def _check_limits(count: int, size_bytes: int) -> None:
+    if not count:
+        raise InvalidInput("the batch has no events", field="events", reason=problem.MISSING)
+    if count > BATCH_EVENTS_MAX:
+        told = f"the batch has {count} events; at most {BATCH_EVENTS_MAX} are allowed"
+        raise InvalidInput(told, field="events", reason=problem.TOO_MANY)
+    if size_bytes > BATCH_SIZE_BYTES_MAX:
+        told = f"the batch has {size_bytes} bytes; at most {BATCH_SIZE_BYTES_MAX} are allowed"
+        raise InvalidInput(told, field="events", reason=problem.TOO_LARGE)
+
+
+def _first_of_each(unreadable: Sequence[Problem], found: Sequence[Problem]) -> list[Problem]:
+    """One problem for each position: that it cannot be read, or else the first that was found."""
+    first: dict[int, Problem] = {}
+    for item in (*unreadable, *found):
+        first.setdefault(item.position, item)
+    return [first[position] for position in sorted(first)]
+
+
+def answer(
+    ledger: Ledger, intake: Intake, appended: Appended
+) -> usage_service_pb2.AppendUsageResponse:
+    """The answer to a batch: counts, what became of each event that is not new, and the receipts."""
+    response = usage_service_pb2.AppendUsageResponse(
+        accepted=len(appended.positions), rejected=len(intake.problems)
+    )
+    if appended.head is not None:
+        response.first_index = appended.head.first
+        receipt = make_batch_receipt(appended, appended.head)
+        response.receipts.append(format_batch_receipt(receipt))
+    if not intake.problems and not appended.existing:
+        return response
+    results = [_refused(item) for item in intake.problems]
+    results += [_existing(intake, item) for item in appended.existing]
+    response.results.extend(sorted(results, key=lambda result: result.position))
+    same = sorted({item.index for item in appended.existing if item.field is None})
+    response.duplicates = sum(1 for item in appended.existing if item.field is None)
+    response.rejected += len(appended.existing) - response.duplicates
+    with ledger.log.store.snapshot() as snapshot:
+        for original in read_batch_receipts(snapshot, same):
+            response.receipts.append(format_batch_receipt(original))
+    return response
+
+
+def _refused(item: Problem) -> usage_service_pb2.EventResult:
+    return usage_service_pb2.EventResult(
+        position=item.position,
+        outcome=usage_service_pb2.OUTCOME_REJECTED,
+        reason=item.reason,
+        field=item.field,
+        message=item.message,
+    )
+
+
+def _existing(intake: Intake, item: Existing) -> usage_service_pb2.EventResult:
+    result = usage_service_pb2.EventResult(
+        position=intake.positions[item.position], original_index=item.index
+    )
+    if item.field is None:
+        result.outcome = usage_service_pb2.OUTCOME_DUPLICATE
+        result.reason = "DUPLICATE"
+    else:
+        identity = intake.batch.identities[item.position]
+        result.outcome = usage_service_pb2.OUTCOME_CONFLICT
+        result.reason = "CONFLICT"
+        result.field = item.field
+        result.message = f"event {identity} is entry {item.index} with another {item.field}"
+    return result
