@@ -20,7 +20,13 @@ from blake3 import blake3
 
 from counterfoil.errors import VerificationError
 from counterfoil.limits import TIME_US_MAX
-from counterfoil.wire import LENGTH_DELIMITED, encode_varint, field_bytes, field_varint, parse_fields
+from counterfoil.wire import (
+    LENGTH_DELIMITED,
+    encode_varint,
+    field_bytes,
+    field_varint,
+    parse_fields,
+)
 
 LEAF_VERSION: Final = 1
 LEAF_SIZE: Final = 74
@@ -148,8 +154,13 @@ def parse_record(data: bytes) -> RecordFields:
     """
     found: dict[int, int | bytes] = {}
     for number, value, start in parse_fields(data):
-        if number not in (_SUBMITTER, _ENVIRONMENT, _REQUEST_ID, _BACKFILL, _BODY) or number in found:
-            raise VerificationError(f"record has an unknown or repeated field {number} at byte {start}")
+        if (
+            number not in (_SUBMITTER, _ENVIRONMENT, _REQUEST_ID, _BACKFILL, _BODY)
+            or number in found
+        ):
+            raise VerificationError(
+                f"record has an unknown or repeated field {number} at byte {start}"
+            )
         found[number] = value
     try:
         fields = RecordFields(

@@ -19,9 +19,6 @@ Each class takes a message for people first and what programs need by keyword. A
 is wrong and where; it never quotes secrets.
 """
 
-# An error is named for what happened, not for being an error.
-# ruff: noqa: N818
-
 from __future__ import annotations
 
 

@@ -8,6 +8,12 @@ from counterfoil_server.directory import load
 from counterfoil_server.serve import run_worker
 
 
+def _say(line: str) -> None:
+    """Tell the parent process: its end of the pipe waits for one line."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Run the worker that the command line names: directory, address, number."""
     directory, address, number = sys.argv[1:]
@@ -15,12 +21,12 @@ def main() -> int:
         return run_worker(
             load(Path(directory)),
             address,
-            lambda line: print(line, flush=True),
+            _say,
             shared=True,
             first=number == "0",
         )
     except CounterfoilError as error:
-        print(error, flush=True)
+        _say(str(error))
         return 1
 
 

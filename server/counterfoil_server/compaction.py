@@ -45,6 +45,6 @@ class Compaction:
                     pass
             except StoreFull as error:
                 _log.warning("no room to merge the catalog; look-ups stay slower", error=str(error))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing more may be signed
                 self._loop.call_soon_threadsafe(self._on_failure, error)
                 return

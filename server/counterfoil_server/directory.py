@@ -1,10 +1,10 @@
 """A ledger's directory: what ``counterfoil init`` makes and ``counterfoil serve`` opens.
 
-    DIR/counterfoil.toml   settings, for people to edit
-    DIR/signing.key        the log's private key, mode 0600
-    DIR/anchor             the newest signed checkpoint (may live on another disk)
-    DIR/store/             the LMDB environment
-    DIR/lock               held by the one server that runs on this directory
+DIR/counterfoil.toml   settings, for people to edit
+DIR/signing.key        the log's private key, mode 0600
+DIR/anchor             the newest signed checkpoint (may live on another disk)
+DIR/store/             the LMDB environment
+DIR/lock               held by the one server that runs on this directory
 """
 
 import fcntl
@@ -26,7 +26,8 @@ from counterfoil.log.log import derive_secret
 from counterfoil.log.read import read_checkpoint
 from counterfoil.store.lmdb import LmdbStore
 from counterfoil.v1 import record_pb2
-from counterfoil_server.ambient import fresh_seed, now_us
+from counterfoil_server.clock import now_us, stopwatch_s
+from counterfoil_server.entropy import fresh_seed
 
 SETTINGS_NAME: Final = "counterfoil.toml"
 ENVIRONMENTS: Final = {
@@ -120,13 +121,17 @@ def load(directory: Path) -> Settings:
     known = {field.name: field for field in fields(Settings) if field.name != "directory"}
     for name, value in table.items():
         if name not in known:
-            raise StartupError(f"{path} has an unknown setting {name}; known are {', '.join(known)}")
+            raise StartupError(
+                f"{path} has an unknown setting {name}; known are {', '.join(known)}"
+            )
         wanted = int if known[name].type in (int, "int") else str
-        if type(value) is not wanted or (wanted is int and value < 0):
+        if type(value) is not wanted or (isinstance(value, int) and value < 0):
             raise StartupError(f"{path}: {name} must be {'a number' if wanted is int else 'text'}")
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
-    paths: dict[str, Any] = {name: Path(table[name]) for name in ("key", "anchor", "store") if name in table}
+    paths: dict[str, Any] = {
+        name: Path(table[name]) for name in ("key", "anchor", "store") if name in table
+    }
     return Settings(path.parent, **{**table, **paths})
 
 
@@ -140,11 +145,15 @@ def load_signer(settings: Settings) -> Signer:
     try:
         signer = Signer.parse(path.read_text().strip())
     except FileNotFoundError as error:
-        raise StartupError(f"the signing key {path} is missing; put it back from your backup") from error
+        raise StartupError(
+            f"the signing key {path} is missing; put it back from your backup"
+        ) from error
     except (OSError, UnicodeDecodeError, CounterfoilError) as error:
         raise StartupError(f"the signing key {path} cannot be read: {error}") from error
     if signer.name != settings.origin:
-        raise StartupError(f"{path} is the key of {signer.name}, but the settings name {settings.origin}")
+        raise StartupError(
+            f"{path} is the key of {signer.name}, but the settings name {settings.origin}"
+        )
     return signer
 
 
@@ -189,8 +198,11 @@ def fsck(directory: Path, progress: Progress) -> Report:
     signer = load_signer(settings)
     anchor = Anchor(settings.path("anchor"), signer.verifier)
     store = _open_store(settings, read_only=True)
+    started_s = stopwatch_s()
     try:
-        return check_log(store, signer.verifier, derive_secret(signer), anchor, progress)
+        report = check_log(store, signer.verifier, derive_secret(signer), anchor, progress)
+        report.seconds = stopwatch_s() - started_s
+        return report
     finally:
         store.close()
         anchor.close()

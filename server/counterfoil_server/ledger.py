@@ -10,7 +10,7 @@ from counterfoil.log.read import resolve_id
 from counterfoil.record import TRAINING
 from counterfoil.record.text import check_id
 from counterfoil.record.usage import Window
-from counterfoil_server.ambient import now_us
+from counterfoil_server.clock import now_us
 from counterfoil_server.directory import Settings
 from counterfoil_server.pages import Pages
 from counterfoil_server.sequencer import Sequencer
@@ -63,5 +63,3 @@ def require_id(value: str, field_name: str) -> None:
     """
     for problem in check_id(value, field_name):
         raise InvalidInput(problem.message, field=problem.field, reason=problem.reason)
-
-

@@ -15,7 +15,8 @@ from nacl.secret import SecretBox
 
 from counterfoil.errors import InvalidInput
 from counterfoil.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PAGE_TOKEN_AGE_S_MAX
-from counterfoil_server.ambient import fresh_nonce, now_us
+from counterfoil_server.clock import now_us
+from counterfoil_server.entropy import fresh_nonce
 
 _CONTEXT: Final = "counterfoil 2026 page tokens v1"
 _INSIDE = struct.Struct(">QQ16s")
@@ -62,7 +63,9 @@ def page_size(asked: int) -> int:
         InvalidInput: a negative size.
     """
     if asked < 0:
-        raise InvalidInput("page_size must not be negative", field="page_size", reason="QUANTITY_NEGATIVE")
+        raise InvalidInput(
+            "page_size must not be negative", field="page_size", reason="QUANTITY_NEGATIVE"
+        )
     return min(asked or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
 
 

@@ -63,7 +63,10 @@ class Sequencer:
             raise Busy("the server is stopping; connect again", retry_after_s=1.0)
         size_bytes = sum(map(len, batch.bodies))
         if not self._fits(len(batch.bodies), size_bytes):
-            raise Busy("the server has more to write than it can take; slow down", retry_after_s=_RETRY_AFTER_S)
+            raise Busy(
+                "the server has more to write than it can take; slow down",
+                retry_after_s=_RETRY_AFTER_S,
+            )
         answer: asyncio.Future[Appended] = self._loop.create_future()
         with self._changed:
             self._queue.append(_Waiting(batch, size_bytes, answer))

@@ -20,8 +20,8 @@ from counterfoil.log.state import read_state
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import Settings, hold_lock, load, open_log
 from counterfoil_server.ledger import Ledger
-from counterfoil_server.rpc import SERVICES, make_handler
 from counterfoil_server.pages import Pages
+from counterfoil_server.rpc import SERVICES, make_handler
 from counterfoil_server.sequencer import Sequencer
 from counterfoil_server.telemetry import set_up_logging
 from counterfoil_server.workers import run_workers
@@ -121,7 +121,9 @@ async def _run(
         await asyncio.to_thread(compaction.stop)
     log.store.close()
     if failures:
-        _log.critical("stopped because a commit failed; start again to reconcile", error=str(failures[0]))
+        _log.critical(
+            "stopped because a commit failed; start again to reconcile", error=str(failures[0])
+        )
         return EXIT_OUTCOME_UNKNOWN
     return EXIT_OK
 

@@ -12,7 +12,7 @@ from counterfoil.receipt import format_batch_receipt
 from counterfoil.record import USAGE, Problem, ReceivedBatch, problem
 from counterfoil.record.usage import check_batch
 from counterfoil.v1 import usage_service_pb2
-from counterfoil_server.ambient import fresh_seed
+from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.ledger import Ledger, require_id
 
 
@@ -48,7 +48,9 @@ def check_received(
     problems = _first_of_each(received.problems, found)
     if problems and atomic:
         first = problems[0]
-        raise InvalidInput(first.message, field=first.field, reason=first.reason, position=first.position)
+        raise InvalidInput(
+            first.message, field=first.field, reason=first.reason, position=first.position
+        )
     bodies: Sequence[bytes] = received.bodies
     positions: Sequence[int] = range(len(bodies))
     if problems:

@@ -18,7 +18,9 @@ from counterfoil.errors import StartupError
 _STOP_S: Final = 30.0
 
 
-def run_workers(directory: Path, address: str, workers: int, announce: Callable[[str], None]) -> int:
+def run_workers(
+    directory: Path, address: str, workers: int, announce: Callable[[str], None]
+) -> int:
     """Run workers until a signal or until one of them ends; then stop them all.
 
     Returns:
@@ -56,7 +58,9 @@ def _reserve(address: str) -> socket.socket:
 
 def _start(directory: Path, address: str, number: int) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "counterfoil_server", str(directory), address, str(number)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
 
 
 def _wait_until_ready(child: "subprocess.Popen[str]") -> str:

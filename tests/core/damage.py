@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 Damage = tuple[str, list[bytes]]
 
@@ -75,7 +76,7 @@ def with_wrong_shape(hashes: list[bytes]) -> Iterator[Damage]:
         yield f"cut {position}", [*before, node[:-1], *after]
         yield f"grown {position}", [*before, node + b"\x00", *after]
         yield f"emptied {position}", [*before, b"", *after]
-    for position, (left, right) in enumerate(zip(hashes, hashes[1:], strict=False)):
+    for position, (left, right) in enumerate(pairwise(hashes)):
         rest = hashes[position + 2 :]
         yield f"swapped {position}", [*hashes[:position], right, left, *rest]
         yield f"joined {position}", [*hashes[:position], left + right, *rest]

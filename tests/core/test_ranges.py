@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from hashlib import sha256
+from itertools import pairwise
 
 import pytest
 
@@ -36,9 +37,7 @@ def test_compact_range_of_large_ranges(seed: int) -> None:
         position += 1 << level
     assert position == end, seed
     siblings = [
-        (a, b)
-        for a, b in zip(nodes, nodes[1:], strict=False)
-        if a[0] == b[0] and a[1] % 2 == 0 and b[1] == a[1] + 1
+        (a, b) for a, b in pairwise(nodes) if a[0] == b[0] and a[1] % 2 == 0 and b[1] == a[1] + 1
     ]
     assert siblings == [], seed
 
@@ -183,7 +182,7 @@ def test_append_refuses_what_is_no_hash(bad: bytes) -> None:
     with pytest.raises(InvalidInput) as caught:
         frontier.append_many([*leaves, bad, *leaves])
 
-    assert (5, "leaf_hashes") == (caught.value.position, caught.value.field)
+    assert (caught.value.position, caught.value.field) == (5, "leaf_hashes")
     assert (11, TREE.root(11)) == (frontier.size, frontier.root())
 
 

@@ -36,4 +36,4 @@ def test_readme_names_every_file() -> None:
     readme = (VECTORS / "README.md").read_text(encoding="utf-8")
     files = [path.relative_to(VECTORS).as_posix() for path in VECTORS.rglob("*.json")]
 
-    assert [] == [path for path in files if f"`{path}`" not in readme]
+    assert [path for path in files if f"`{path}`" not in readme] == []

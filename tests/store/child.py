@@ -10,10 +10,11 @@ import resource
 import sys
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 
 import lmdb
 
-from counterfoil.errors import CounterfoilError, IntegrityError, OutcomeUnknown
+from counterfoil.errors import IntegrityError, OutcomeUnknown
 from counterfoil.store import LmdbStore, Snapshot, Store, Transaction, encode_key
 
 SPACES = ("leaves", "index")
@@ -135,7 +136,7 @@ def fail(path: str) -> None:
     """Let a commit fail in the kernel: the file may not grow any more."""
     store = LmdbStore(path, SPACES)
     store.transact(append)
-    size = os.stat(os.path.join(path, "data.mdb")).st_size
+    size = Path(path, "data.mdb").stat().st_size
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20_000, hard))
     _say_outcome(store)
@@ -158,28 +159,25 @@ def _say_outcome(store: Store) -> None:
 
 
 def cut(path: str, lengths: str) -> None:
-    """Open the file at each length; say whether it was refused, or read and written without harm."""
-    data = os.path.join(path, "data.mdb")
-    with open(data, "rb") as file:
-        whole = file.read()
+    """Open the file at each length, long ones first; say if it was refused, or used without harm."""
+    data = Path(path, "data.mdb")
+    whole = data.read_bytes()
+    changed = False
     for length in lengths.split(","):
-        with open(data, "wb") as file:
-            file.write(whole[: int(length)])
-        say(length, "before")
+        if changed:
+            data.write_bytes(whole)
+        os.truncate(data, int(length))
         try:
-            store = LmdbStore(path, SPACES, room_reserve_bytes=0)
+            store = LmdbStore(path, SPACES)
         except IntegrityError:
             say(length, "refused")
+            changed = False
             continue
-        except CounterfoilError as error:
-            say(length, repr(error))
-            continue
-        with store.snapshot() as snapshot:
-            wrong = differences(snapshot)
+        wrong, changed = list[str](), True
         for _ in range(3):
+            with store.snapshot() as snapshot:
+                wrong += differences(snapshot)
             store.transact(append)
-        with store.snapshot() as snapshot:
-            wrong += differences(snapshot)
         store.close()
         say(length, wrong or "sound")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -22,6 +23,11 @@ def failing_at(point: str, error: BaseException | None = None) -> Callable[[str]
             raise error or Failure(point)
 
     return fault
+
+
+def last_of(faults: list[Callable[[str], None]], reached: str) -> None:
+    """The fault that was added last, so that a test can change it."""
+    faults[-1](reached)
 
 
 def put(key: bytes) -> Callable[[Transaction], None]:
@@ -53,7 +59,7 @@ def test_failed_commits_are_unknown_until_restart(point: str, found: list[bytes]
 def test_nothing_is_written_after_an_unknown_outcome(point: str) -> None:
     """After OutcomeUnknown every transaction is refused unrun, while reads go on; a restart writes again."""
     faults = [failing_at(point)]
-    store = MemoryStore(["a"], lambda reached: faults[-1](reached))
+    store = MemoryStore(["a"], partial(last_of, faults))
     with pytest.raises(OutcomeUnknown):
         store.transact(put(b"k"))
     faults.append(failing_at("never"))
@@ -73,7 +79,7 @@ def test_nothing_is_written_after_an_unknown_outcome(point: str) -> None:
 def test_failures_before_the_commit_abort(point: str) -> None:
     """What fails before the commit is raised as it is, stores nothing, and the store stays usable."""
     faults = [failing_at(point)]
-    store = MemoryStore(["a"], lambda reached: faults[-1](reached))
+    store = MemoryStore(["a"], partial(last_of, faults))
 
     with pytest.raises(Failure):
         store.transact(put(b"k"))

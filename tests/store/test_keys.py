@@ -128,8 +128,8 @@ def test_lone_surrogates_are_refused() -> None:
 
 def test_encoding_is_the_documented_one() -> None:
     """The bytes on the disk are those of the module's table."""
-    assert encode_key(7, b"a\x00b", "é") == (
-        b"\x10\x00\x00\x00\x00\x00\x00\x00\x07"
-        + b"\x20a\x00\xffb\x00\x00"
-        + b"\x30\xc3\xa9\x00\x00"
-    )
+    number = bytes.fromhex("10 0000000000000007")
+    string = bytes.fromhex("20 61 00ff 62 0000")
+    text = bytes.fromhex("30 c3a9 0000")
+
+    assert encode_key(7, b"a\x00b", "é") == number + string + text

@@ -127,8 +127,12 @@ def test_room_is_bounded_by_the_disk(path: Path) -> None:
 def test_snapshots_do_not_copy(path: Path) -> None:
     """Reading large values in a snapshot allocates next to nothing."""
     store = LmdbStore(path, SPACES, create=True)
-    for key in (b"a", b"b", b"c"):
-        store.transact(lambda transaction, key=key: transaction.put("leaves", key, bytes(MIB)))
+
+    def put(transaction: Transaction) -> None:
+        for key in (b"a", b"b", b"c"):
+            transaction.put("leaves", key, bytes(MIB))
+
+    store.transact(put)
 
     tracemalloc.start()
     try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
-import subprocess
+import struct
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,12 @@ from counterfoil.errors import IntegrityError
 from counterfoil.store import LmdbStore, Transaction
 
 from .child import SPACES, append, count_of, differences
-from .test_lmdb_processes import child, line
+from .processes import child, line, verify
 
 MIB = 1 << 20
 PAGE = 4096
+SEED = 511
+BRANCH = 1
 
 
 def build(path: Path, commits: int) -> None:
@@ -30,7 +35,7 @@ def build(path: Path, commits: int) -> None:
     store = LmdbStore(path, SPACES, create=True)
     for _ in range(3):
         store.transact(append)
-    fillers = [b"\xff%d" % number for number in range(8)]
+    fillers = [b"\xff%d" % number for number in range(20)]
 
     def put(transaction: Transaction) -> None:
         for key in fillers:
@@ -39,6 +44,9 @@ def build(path: Path, commits: int) -> None:
     def delete(transaction: Transaction) -> None:
         for key in fillers:
             transaction.delete("index", key)
+
+    def rewrite(value: bytes, transaction: Transaction) -> None:
+        transaction.put("index", b"n", value)
 
     def come_and_go(transaction: Transaction) -> None:
         transaction.put("index", b"\xfe", b"v")
@@ -51,11 +59,11 @@ def build(path: Path, commits: int) -> None:
     store.transact(append)
     with store.snapshot():
         for number in range(commits):
-            store.transact(lambda transaction, n=number: transaction.put("index", b"n", b"%d" % n))
-    store.transact(come_and_go)
+            store.transact(partial(rewrite, b"%d" % number))
+        store.transact(come_and_go)
     counted = store.size_bytes()
     store.close()
-    assert os.stat(path / "data.mdb").st_size < counted
+    assert (path / "data.mdb").stat().st_size < counted
 
 
 @pytest.fixture(params=[1, 400], ids=["plain", "tree"])
@@ -74,7 +82,43 @@ def test_healthy_short_files_are_opened(path: Path) -> None:
     with store.snapshot() as snapshot:
         assert (count_of(snapshot), differences(snapshot)) == (9, [])
     store.close()
-    checked = subprocess.run(
-        [os.sys.executable, "-m", "lmdb", "verify", str(path)], capture_output=True, text=True
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert verify(path) == ""
+
+
+def test_free_list_of_the_fixture_is_a_tree(tmp_path: Path) -> None:
+    """After many commits under a snapshot the free list branches, so that the checks here walk a tree."""
+    build(tmp_path / "store", 400)
+    with (tmp_path / "store" / "data.mdb").open("rb") as file:
+        # Of each meta page, the root of the free list and the number of the transaction.
+        metas = [struct.unpack("=80xQ56xQ", os.pread(file.fileno(), 152, at)) for at in (0, PAGE)]
+        root, _ = max(metas, key=itemgetter(1))
+        (flags,) = struct.unpack("=10xH", os.pread(file.fileno(), 12, root * PAGE))
+
+    assert flags & BRANCH
+
+
+def test_files_cut_short_are_refused(path: Path) -> None:
+    """At whatever length a file is cut, it is refused, or nothing but free pages is missing and all is sound."""
+    size = (path / "data.mdb").stat().st_size
+    chance = random.Random(SEED)
+    pages = sorted({0, 1, 2, 3, *chance.sample(range(size // PAGE), 60)}, reverse=True)
+    lengths = [size, *(page * PAGE + chance.choice([0, 0, 1, 4095]) for page in pages)]
+
+    with child("cut", path, ",".join(map(str, lengths))) as process:
+        outcomes = [line(process).split(" ", 1)[1] for _ in lengths]
+
+    sound = outcomes.count("sound")
+    assert 0 < sound < len(lengths), f"seed {SEED}"
+    assert outcomes == ["sound"] * sound + ["refused"] * (len(lengths) - sound), f"seed {SEED}"
+
+
+def test_reading_a_cut_file_without_the_check_ends_the_process(path: Path, tmp_path: Path) -> None:
+    """What the check prevents is real: LMDB alone opens the cut file, and dies reading it."""
+    shutil.copytree(path, tmp_path / "copy")
+    os.truncate(tmp_path / "copy" / "data.mdb", 16 * PAGE)
+
+    with child("trust", tmp_path / "copy") as process:
+        assert process.wait() == -signal.SIGBUS
+
+    with pytest.raises(IntegrityError, match="cut short"):
+        LmdbStore(tmp_path / "copy", SPACES)

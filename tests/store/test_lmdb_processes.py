@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,34 +13,10 @@ from counterfoil.store import LmdbStore
 from counterfoil.store.lmdb import READERS_MAX
 
 from .child import SPACES, append, count_of, differences
+from .processes import child, line, verify
 
 CYCLES = 10
 SEED = 20_260_801
-
-
-@contextmanager
-def child(command: str, path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command of child.py; it is killed at the end if it still runs."""
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("child.py")), command, str(path), *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    """The next line that the child says."""
-    assert process.stdout is not None
-    said = process.stdout.readline()
-    assert said, f"the child ended with {process.wait()}"
-    return said.strip()
 
 
 @pytest.fixture
@@ -82,10 +53,7 @@ def test_killed_writers_lose_nothing_acknowledged(path: Path) -> None:
             acknowledged = max([acknowledged, *map(int, said)])
         assert lost_entries(path, acknowledged) == [], f"cycle {cycle} of seed {SEED}"
 
-    checked = subprocess.run(
-        [sys.executable, "-m", "lmdb", "verify", str(path)], capture_output=True, text=True
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert verify(path) == ""
 
 
 def test_acknowledging_before_the_commit_is_caught(path: Path) -> None:

@@ -2,19 +2,14 @@
 
 import os
 import random
-from typing import Final
-
-_VERSION_AND_VARIANT: Final = (0xF << 76, 0x4 << 76, 0x3 << 62, 0x2 << 62)
 
 
 def new_id() -> str:
     """A fresh name that nobody else has: a version 4 UUID (RFC 9562 section 5.4) in its 36-character form."""
-    clear_version, version, clear_variant, variant = _VERSION_AND_VARIANT
-    number = int.from_bytes(os.urandom(16), "big")
-    number = number & ~clear_version | version
-    number = number & ~clear_variant | variant
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    digits = os.urandom(16).hex()
+    # Four bits say the version, two bits the variant; all others are random.
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 class Backoff:

@@ -101,7 +101,7 @@ class Keeper:
         if self._callbacks.on_error is not None:
             try:
                 self._callbacks.on_error(error)
-            except Exception:
+            except Exception:  # noqa: BLE001 - told to the log; there is nobody else left
                 _log.exception("usage reporter: on_error failed")
 
     def _reject(self, events: Sequence[RejectedEvent]) -> None:

@@ -211,11 +211,12 @@ class UsageReporter:
         """
         if self._closed or os.getpid() != self._process:
             raise ReporterClosed("the reporter is closed, or was made in another process")
-        made = UsageEvent()
         try:
+            made = UsageEvent(**fields)
             if event is not None:
+                named, made = made, UsageEvent()
                 made.CopyFrom(event)
-            made.MergeFrom(UsageEvent(**fields))
+                made.MergeFrom(named)
         except (TypeError, ValueError) as error:
             raise InvalidInput(str(error), field="event", reason="FIELD_MALFORMED") from error
         made.event_id = made.event_id or new_id()

@@ -97,7 +97,8 @@ class Spool:
         self._write_error: OSError | None = None
         self._folder_changed = False
         self._closed = False
-        folder.mkdir(parents=True, exist_ok=True)
+        # Events are nobody else's business.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock_file = _lock_folder(folder)
         self._segments: list[_Segment] = []
         self._open_segments()

@@ -74,9 +74,7 @@ class Anchor:
         slots = self._read_slots()
         good = [checkpoint for slot in slots if (checkpoint := self._parse(slot)) is not None]
         if not good and any(slots):
-            told = (
-                f"the anchor {self.path} has no checkpoint signed by {self._verifier.vkey}; put the right file back"
-            )
+            told = f"the anchor {self.path} has no checkpoint signed by {self._verifier.vkey}; put the right file back"
             raise StartupError(told)
         return max(good, key=lambda checkpoint: checkpoint.size, default=None)
 

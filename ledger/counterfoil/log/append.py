@@ -131,7 +131,9 @@ def _check_signed(transaction: Transaction, state: State, tree: Frontier) -> Non
     note = transaction.get(CHECKPOINT, index_key(state.size))
     # The third line of a checkpoint is its root hash; the signature was checked when it was made and at start.
     if note is None or _root_line(bytes(note)) != _root_line_of(tree):
-        raise IntegrityError(f"the tree of size {state.size} is not the one that was signed; run fsck")
+        raise IntegrityError(
+            f"the tree of size {state.size} is not the one that was signed; run fsck"
+        )
 
 
 def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen: Seen) -> Appended:
@@ -180,7 +182,9 @@ def _check_sequence(transaction: Transaction, batch: Batch) -> None:
         return
     last = read_stream(transaction, batch.submitter, batch.stream_id)
     if batch.sequence > last + 1:
-        told = f"batch {batch.sequence} came, but the next of stream {batch.stream_id} is {last + 1}"
+        told = (
+            f"batch {batch.sequence} came, but the next of stream {batch.stream_id} is {last + 1}"
+        )
         raise InvalidInput(told, field="batch.sequence", reason="SEQUENCE_GAP")
 
 
@@ -206,7 +210,12 @@ def _store_batch(
 ) -> None:
     for begin, end in split_parts(bodies):
         value = format_part(
-            head, begin, hashes[begin:end], commitments[begin:end], salts[16 * begin : 16 * end], bodies[begin:end]
+            head,
+            begin,
+            hashes[begin:end],
+            commitments[begin:end],
+            salts[16 * begin : 16 * end],
+            bodies[begin:end],
         )
         group.transaction.put(BATCH, index_key(head.first + begin), value)
     group.nodes.add(0, head.first, hashes)
@@ -232,8 +241,8 @@ def _list_in_catalog(
 def _finish(group: _Group, before: State, signer: Signer) -> bytes:
     """Write what the group shares, and sign. Nothing leaves this process before the commit is durable."""
     if group.tree.size == before.size:
-        note = group.transaction.get(CHECKPOINT, index_key(before.size))
-        return b"" if note is None else bytes(note)
+        stored = group.transaction.get(CHECKPOINT, index_key(before.size))
+        return b"" if stored is None else bytes(stored)
     add_entries(group.transaction, np.concatenate(group.prints), np.concatenate(group.indexes))
     state = State(group.tree.size, group.time_us, group.last, tuple(group.tree.hashes))
     group.transaction.put(META, STATE_KEY, format_state(state))
@@ -243,7 +252,9 @@ def _finish(group: _Group, before: State, signer: Signer) -> bytes:
 
 
 def _with_checkpoint(result: Appended, note: bytes) -> Appended:
-    return Appended(result.head, result.positions, result.leaf_hashes, result.existing, result.nodes, note)
+    return Appended(
+        result.head, result.positions, result.leaf_hashes, result.existing, result.nodes, note
+    )
 
 
 def _root_line(note: bytes) -> bytes:

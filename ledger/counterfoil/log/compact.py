@@ -53,7 +53,9 @@ def remove_orphans(store: Store) -> int:
     """Remove chunks of runs that the list does not name, left by a crash; the number removed."""
     with store.snapshot() as snapshot:
         known = {run.number for run in read_runs(snapshot).runs}
-        found = [bytes(key) for key, _ in snapshot.scan(RUN) if parse_index_key(key)[0] not in known]
+        found = [
+            bytes(key) for key, _ in snapshot.scan(RUN) if parse_index_key(key)[0] not in known
+        ]
 
     def remove(transaction: Transaction) -> None:
         # Under the write lock the list is asked again: a commit may have added the run meanwhile.

@@ -7,7 +7,6 @@ the catalog, and none occurs twice in the group. What remains are suspects, each
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +20,8 @@ from counterfoil.record.difference import first_difference
 from counterfoil.store import Snapshot
 
 
-class Existing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Existing:
     """A record of a batch that is in the log: where, and which field differs, if one does."""
 
     position: int
@@ -29,7 +29,8 @@ class Existing(NamedTuple):
     field: str | None
 
 
-class Suspect(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Suspect:
     """A position whose fingerprint occurs elsewhere: in the catalog at these indexes, or in the group."""
 
     position: int
@@ -40,8 +41,8 @@ def find_suspects(snapshot: Snapshot, batches: Sequence[Batch]) -> list[list[Sus
     """The suspects of each batch, by position."""
     prints = np.concatenate([batch.prints for batch in batches])
     hits: dict[int, list[int]] = defaultdict(list)
-    for position, index in find(snapshot, read_runs(snapshot).runs, prints):
-        hits[position].append(index)
+    for hit in find(snapshot, read_runs(snapshot).runs, prints):
+        hits[hit.position].append(hit.index)
     order = np.argsort(prints, kind="stable")
     twins = np.flatnonzero(prints[order][1:] == prints[order][:-1])
     for place in twins.tolist():
@@ -130,7 +131,9 @@ def read_identity(snapshot: Snapshot, index: int) -> tuple[Kind, str, str, bytes
     try:
         fields = parse_record(part.records(index - part.first, index - part.first + 1)[0])
     except VerificationError as error:
-        raise IntegrityError(f"the record of entry {index} cannot be read: {error}", index=index) from error
+        raise IntegrityError(
+            f"the record of entry {index} cannot be read: {error}", index=index
+        ) from error
     which = kind[part.head.kind]
     parsed = which.message.FromString(fields.body)
     return which, fields.submitter, which.identity(fields.request_id, parsed), fields.body

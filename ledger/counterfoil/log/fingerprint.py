@@ -43,7 +43,7 @@ def fingerprints(secret: bytes, domain: str, texts: Sequence[str]) -> Fingerprin
     points = padded.view(np.uint32).reshape(len(texts), width).astype(np.uint64)
     # numpy's matrix product of unsigned numbers wraps modulo 2^64, as the hash wants. Padding is zero and adds
     # nothing; no identifier holds a zero character, so that length need not be mixed in.
-    mixed = points @ keys[1 : width + 1] + keys[0]
+    mixed: Fingerprints = points @ keys[1 : width + 1] + keys[0]
     mixed ^= mixed >> _SHIFT
     mixed *= _MIX
     mixed ^= mixed >> _SHIFT
@@ -54,5 +54,7 @@ def fingerprints(secret: bytes, domain: str, texts: Sequence[str]) -> Fingerprin
 def _keys(secret: bytes, domain: str) -> Fingerprints:
     """One odd 64-bit key for each character, and one to begin with."""
     hasher = blake3(domain.encode(), key=blake3(secret, derive_key_context=_CONTEXT).digest())
-    keys = np.frombuffer(hasher.digest(length=8 * (ID_LENGTH_MAX + 1)), dtype="<u8").astype(np.uint64)
+    keys = np.frombuffer(hasher.digest(length=8 * (ID_LENGTH_MAX + 1)), dtype="<u8").astype(
+        np.uint64
+    )
     return keys | np.uint64(1)

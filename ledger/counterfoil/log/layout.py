@@ -131,15 +131,36 @@ class BatchPart:
         IntegrityError: the value is no such part.
     """
 
-    __slots__ = ("_bodies_at", "_commitments_at", "_hashes_at", "_lengths_at", "_salts_at", "_view", "count",
-                 "first", "head")
+    __slots__ = (
+        "_bodies_at",
+        "_commitments_at",
+        "_hashes_at",
+        "_lengths_at",
+        "_salts_at",
+        "_view",
+        "count",
+        "first",
+        "head",
+    )
 
     def __init__(self, view: memoryview) -> None:
         """Read the head of a part and locate its columns."""
         if len(view) < _HEAD.size:
             raise IntegrityError("a stored batch part is cut short")
-        (version, kind, first, count, batch_first, batch_count, time_us, previous, seed, sequence, prefix_size,
-         stream_size) = _HEAD.unpack_from(view)
+        (
+            version,
+            kind,
+            first,
+            count,
+            batch_first,
+            batch_count,
+            time_us,
+            previous,
+            seed,
+            sequence,
+            prefix_size,
+            stream_size,
+        ) = _HEAD.unpack_from(view)
         prefix_end = _HEAD.size + prefix_size
         self.first: int = first
         self.count: int = count
@@ -174,7 +195,9 @@ class BatchPart:
     def salts(self, begin: int = 0, end: int | None = None) -> bytes:
         """Salts of the records [begin, end) of this part, 16 bytes each."""
         end = self.count if end is None else end
-        return bytes(self._view[self._salts_at + SALT_SIZE * begin : self._salts_at + SALT_SIZE * end])
+        return bytes(
+            self._view[self._salts_at + SALT_SIZE * begin : self._salts_at + SALT_SIZE * end]
+        )
 
     def bodies(self, begin: int = 0, end: int | None = None) -> list[bytes]:
         """Bodies of the records [begin, end) of this part, exactly as they were sent.
@@ -186,7 +209,9 @@ class BatchPart:
         lengths = struct.unpack_from(f"<{self.count}I", self._view, self._lengths_at)
         ends = list(accumulate(lengths, initial=self._bodies_at))
         if ends[-1] != len(self._view):
-            raise IntegrityError(f"the bodies of the batch part of entry {self.first} do not fit", index=self.first)
+            raise IntegrityError(
+                f"the bodies of the batch part of entry {self.first} do not fit", index=self.first
+            )
         return [bytes(self._view[ends[at] : ends[at + 1]]) for at in range(begin, end)]
 
     def records(self, begin: int = 0, end: int | None = None) -> list[bytes]:

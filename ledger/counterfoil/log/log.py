@@ -28,7 +28,7 @@ from counterfoil.store import Snapshot, Store
 from counterfoil.tlog import Frontier, tree_root
 from counterfoil.v1 import record_pb2
 
-_SECRET_CONTEXT: Final = "counterfoil 2026 store secret v1"
+_DERIVATION: Final = "counterfoil 2026 store secret v1"
 Clock = Callable[[], int]
 
 
@@ -81,7 +81,9 @@ class Log:
         if self._failed is not None:
             raise OutcomeUnknown("an earlier commit failed; restart to find out what was stored")
         if self.store.room() <= 0:
-            raise StoreFull("the store has no room left; reads go on, writes resume when there is room")
+            raise StoreFull(
+                "the store has no room left; reads go on, writes resume when there is room"
+            )
         try:
             now_us = self._clock()
             # A crash before the commit inside leaves nothing; one after it leaves the whole group, signed.
@@ -102,7 +104,9 @@ class Log:
         return results
 
 
-def create_log(store: Store, signer: Signer, anchor: Anchor, now_us: int, environment: int, seed: bytes) -> None:
+def create_log(
+    store: Store, signer: Signer, anchor: Anchor, now_us: int, environment: int, seed: bytes
+) -> None:
     """Write entry 0: origin, key and parameters. A crash before its commit leaves an empty store.
 
     Args:
@@ -133,9 +137,7 @@ def create_log(store: Store, signer: Signer, anchor: Anchor, now_us: int, enviro
     )
     value = bytes((FORMAT_VERSION,)) + signer.name.encode()
     store.transact(lambda transaction: transaction.put(META, FORMAT_KEY, value))
-    results = store.transact(
-        lambda transaction: append_group(transaction, [batch], now_us, signer)
-    )
+    results = store.transact(lambda transaction: append_group(transaction, [batch], now_us, signer))
     for result in results:
         if isinstance(result, CounterfoilError):
             raise result
@@ -148,7 +150,7 @@ def derive_secret(signer: Signer) -> bytes:
     Ed25519 signatures are deterministic, and this one is never shown.
     """
     material = signer.sign(b"counterfoil catalog secret\n" + signer.name.encode())
-    return blake3(material, derive_key_context=_SECRET_CONTEXT).digest(length=SEED_SIZE)
+    return blake3(material, derive_key_context=_DERIVATION).digest(length=SEED_SIZE)
 
 
 def _check_format(snapshot: Snapshot, origin: str) -> None:
@@ -157,7 +159,9 @@ def _check_format(snapshot: Snapshot, origin: str) -> None:
         raise StartupError("the store has no log; make one with `counterfoil init`")
     version, stored = bytes(value)[0], bytes(value)[1:].decode(errors="replace")
     if version != FORMAT_VERSION:
-        raise StartupError(f"the store has layout version {version}; this program knows {FORMAT_VERSION}")
+        raise StartupError(
+            f"the store has layout version {version}; this program knows {FORMAT_VERSION}"
+        )
     if stored != origin:
         raise StartupError(f"the store belongs to {stored}, but the key is that of {origin}")
 
@@ -171,12 +175,16 @@ def check_right_edge(snapshot: Snapshot, signer: Signer) -> Checkpoint:
     """
     state = read_state(snapshot)
     if state.size == 0:
-        raise StartupError("the log is empty; `counterfoil init` was interrupted: remove the directory and repeat it")
+        raise StartupError(
+            "the log is empty; `counterfoil init` was interrupted: remove the directory and repeat it"
+        )
     size, note = read_checkpoint(snapshot)
     try:
         checkpoint = parse_checkpoint(note, [signer.verifier])
     except VerificationError as error:
-        raise StartupError(f"the newest checkpoint was not signed by the key of this directory: {error}") from error
+        raise StartupError(
+            f"the newest checkpoint was not signed by the key of this directory: {error}"
+        ) from error
     last = read_entry(snapshot, state.size - 1)
     again = Frontier.read(state.size, lambda level, index: read_node(snapshot, level, index))
     sound = (
@@ -187,7 +195,9 @@ def check_right_edge(snapshot: Snapshot, signer: Signer) -> Checkpoint:
         and len(state.last_leaf_hash) == HASH_SIZE
     )
     if not sound:
-        raise IntegrityError("the right edge of the tree is not what was signed; run `counterfoil fsck`")
+        raise IntegrityError(
+            "the right edge of the tree is not what was signed; run `counterfoil fsck`"
+        )
     return checkpoint
 
 
@@ -208,5 +218,3 @@ def _check_anchor(snapshot: Snapshot, anchor: Anchor, newest: Checkpoint) -> Non
         raise StartupError(
             f"the store's first {anchored.size} entries are not those that were signed; put the right store back"
         )
-
-

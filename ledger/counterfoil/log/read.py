@@ -83,7 +83,10 @@ def _entries_of(snapshot: Snapshot, part: BatchPart, begin: int, end: int) -> It
     for at, index in enumerate(range(begin, end)):
         leaf = Leaf(part.head.kind, part.head.time_us, previous, commitments[at])
         salt = salts[SALT_SIZE * at : SALT_SIZE * (at + 1)]
-        if leaf_hash(format_leaf(leaf)) != hashes[at] or commitment(salt, records[at]) != commitments[at]:
+        if (
+            leaf_hash(format_leaf(leaf)) != hashes[at]
+            or commitment(salt, records[at]) != commitments[at]
+        ):
             raise IntegrityError(f"entry {index} is damaged in the store; run fsck", index=index)
         previous = hashes[at]
         yield Entry(index, leaf, hashes[at], salt, records[at], bodies[at])
@@ -121,7 +124,9 @@ def resolve_id(snapshot: Snapshot, text: str) -> Entry:
     return entry
 
 
-def find_identity(snapshot: Snapshot, secret: bytes, kind: Kind, submitter: str, identity: str) -> Entry:
+def find_identity(
+    snapshot: Snapshot, secret: bytes, kind: Kind, submitter: str, identity: str
+) -> Entry:
     """The entry that a submitter's identity of a kind names.
 
     Raises:
@@ -135,7 +140,12 @@ def find_identity(snapshot: Snapshot, secret: bytes, kind: Kind, submitter: str,
 
 
 def list_entries(
-    snapshot: Snapshot, secret: bytes, kind: Kind, terms: dict[str, str], first_index: int, limit: int
+    snapshot: Snapshot,
+    secret: bytes,
+    kind: Kind,
+    terms: dict[str, str],
+    first_index: int,
+    limit: int,
 ) -> list[Entry]:
     """Up to ``limit`` entries of a kind that match all terms, from ``first_index`` on, ascending.
 
@@ -150,9 +160,8 @@ def list_entries(
     found: list[Entry] = []
     while len(found) < limit:
         indexes = find_from(snapshot, runs, print_, first_index, limit)
-        for entry in (read_entry(snapshot, index) for index in indexes):
-            if entry.kind is kind and _matches(entry, wanted):
-                found.append(entry)
+        entries = (read_entry(snapshot, index) for index in indexes)
+        found += [entry for entry in entries if entry.kind is kind and _matches(entry, wanted)]
         if len(indexes) < limit:
             break
         first_index = indexes[-1] + 1
@@ -193,7 +202,9 @@ def read_receipt(snapshot: Snapshot, entry: Entry) -> Receipt:
     """The receipt of an entry: always the same bytes, with the checkpoint of the commit that logged it."""
     size, note = read_checkpoint(snapshot, entry.index + 1)
     proof = prove_inclusion(entry.index, size, lambda level, at: read_node(snapshot, level, at))
-    return Receipt(entry.index, format_leaf(entry.leaf), entry.salt, entry.record, tuple(proof), note)
+    return Receipt(
+        entry.index, format_leaf(entry.leaf), entry.salt, entry.record, tuple(proof), note
+    )
 
 
 def read_batch_receipts(snapshot: Snapshot, indexes: Sequence[int]) -> Iterator[BatchReceipt]:
@@ -251,5 +262,3 @@ def _check_size(snapshot: Snapshot, size: int) -> None:
     have = read_state(snapshot).size
     if not 0 <= size <= have:
         raise OutOfRange(f"there is no tree of size {size}; the log has {have} entries", size=have)
-
-

@@ -13,7 +13,7 @@ Small merges happen in the commit that makes them due; large ones by :mod:`count
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,8 @@ _VERSION: Final = 1
 Indexes = NDArray[np.uint64]
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Run:
     """One sorted run; ``fences`` holds the first fingerprint of each of its chunks."""
 
     number: int
@@ -61,7 +62,8 @@ class Runs:
     runs: tuple[Run, ...]
 
 
-class Hit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Hit:
     """A fingerprint that was asked for and found; ``position`` is its place in the question."""
 
     position: int

@@ -6,7 +6,7 @@ from typing import Final
 
 from counterfoil.entry import HASH_SIZE
 from counterfoil.errors import IntegrityError
-from counterfoil.log.layout import STATE_KEY, META, RUNS_KEY
+from counterfoil.log.layout import META, RUNS_KEY, STATE_KEY
 from counterfoil.store import Snapshot
 from counterfoil.tlog import Frontier
 
@@ -33,7 +33,9 @@ EMPTY: Final = State(0, 0, bytes(HASH_SIZE), ())
 
 def format_state(state: State) -> bytes:
     """The stored value; the inverse of :func:`parse_state`."""
-    head = _HEAD.pack(_VERSION, state.size, state.time_us, state.last_leaf_hash, len(state.frontier))
+    head = _HEAD.pack(
+        _VERSION, state.size, state.time_us, state.last_leaf_hash, len(state.frontier)
+    )
     return head + b"".join(state.frontier)
 
 

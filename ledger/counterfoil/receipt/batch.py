@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.entry import HASH_SIZE, SALT_SIZE, SEED_SIZE, chain_batch, commit_batch, derive_salts
+from counterfoil.entry import (
+    HASH_SIZE,
+    SALT_SIZE,
+    SEED_SIZE,
+    chain_batch,
+    commit_batch,
+    derive_salts,
+)
 from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.limits import TIME_US_MAX
 from counterfoil.note import Policy
@@ -90,7 +97,9 @@ def parse_batch_receipt(data: bytes) -> BatchReceipt:
         records=byte_fields(fields, 15),
     )
     if format_batch_receipt(receipt) != data:
-        raise VerificationError("batch receipt has unknown fields or another form than this log writes")
+        raise VerificationError(
+            "batch receipt has unknown fields or another form than this log writes"
+        )
     return receipt
 
 
@@ -140,8 +149,12 @@ def check_batch_receipt(
 def _salts(receipt: BatchReceipt) -> bytes:
     if receipt.salt_seed:
         if len(receipt.salt_seed) != SEED_SIZE or receipt.salts:
-            raise VerificationError("batch receipt must have a seed of 32 bytes, or salts, not both")
+            raise VerificationError(
+                "batch receipt must have a seed of 32 bytes, or salts, not both"
+            )
         return derive_salts(receipt.salt_seed, receipt.count)
     if len(receipt.salts) != SALT_SIZE * receipt.count:
-        raise VerificationError(f"batch receipt must have {SALT_SIZE} bytes of salt for each record")
+        raise VerificationError(
+            f"batch receipt must have {SALT_SIZE} bytes of salt for each record"
+        )
     return receipt.salts

@@ -110,9 +110,15 @@ def parse_json(data: bytes) -> Receipt:
     except (ValueError, RecursionError) as error:
         raise VerificationError(f"receipt is not JSON: {error}") from error
     if not isinstance(document, dict) or sorted(document) != sorted(_JSON_FIELDS):
-        raise VerificationError(f"JSON receipt must have exactly the fields {', '.join(_JSON_FIELDS)}")
+        raise VerificationError(
+            f"JSON receipt must have exactly the fields {', '.join(_JSON_FIELDS)}"
+        )
     proof = document["proof"]
-    if document["format"] != FORMAT or type(document["index"]) is not int or not isinstance(proof, list):
+    if (
+        document["format"] != FORMAT
+        or type(document["index"]) is not int
+        or not isinstance(proof, list)
+    ):
         raise VerificationError("JSON receipt has an unknown format, or a field of the wrong type")
     try:
         checkpoint = str(document["checkpoint"]).encode()

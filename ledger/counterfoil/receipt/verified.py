@@ -74,7 +74,9 @@ def states_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     return (INCLUDED, WITNESSED) if checkpoint.witnessed else (INCLUDED,)
 
 
-def single_field(fields: dict[int, list[int | bytes]], number: int, default: int | bytes) -> int | bytes:
+def single_field(
+    fields: dict[int, list[int | bytes]], number: int, default: int | bytes
+) -> int | bytes:
     """The only value of a field, or its default.
 
     Raises:

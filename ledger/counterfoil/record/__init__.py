@@ -31,7 +31,6 @@ __all__ = [
     "Kind",
     "Problem",
     "ReceivedBatch",
-
     "format_id",
     "parse_append_usage",
     "parse_message",

@@ -10,8 +10,9 @@ def first_difference(kind: Kind, logged: bytes, sent: bytes) -> str | None:
     before, after = kind.message.FromString(logged), kind.message.FromString(sent)
     if before == after:
         return None
-    fields = sorted(kind.message.DESCRIPTOR.fields, key=lambda field: field.number)
-    return next((f.name for f in fields if _differs(before, after, f.name)), "body")
+    names = {field.number: str(field.name) for field in kind.message.DESCRIPTOR.fields}
+    ordered = (names[number] for number in sorted(names))
+    return next((name for name in ordered if _differs(before, after, name)), "body")
 
 
 def _differs(before: Message, after: Message, name: str) -> bool:

@@ -5,14 +5,15 @@ to another log, or a typing error, fail instead of meaning some other record.
 """
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from counterfoil.limits import TREE_SIZE_MAX
 
 _PATTERN = re.compile(r"([a-z]{2,8})_(0|[1-9][0-9]{0,18})_([0-9a-f]{8})")
 
 
-class EntryId(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EntryId:
     """The parts of an entry's name; ``tag`` is 8 hexadecimal digits."""
 
     prefix: str

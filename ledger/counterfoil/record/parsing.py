@@ -137,9 +137,9 @@ def _exact_twins() -> tuple[Any, Any]:
     del file.message_type[:]
     file.message_type.extend(messages)
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return tuple(
-        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"counterfoil.exact.{name}"))  # type: ignore[no-untyped-call]
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"counterfoil.exact.{name}"))
         for name in ("AppendUsageRequest", "StreamUsageRequest")
     )  # type: ignore[return-value]
 

@@ -20,7 +20,9 @@ ID_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._
 _ID_WORDS = "letters, digits and . _ : / @ + = ~ -"
 
 
-def check_id(value: str, field: str, *, position: int = 0, required: bool = True) -> Iterator[Problem]:
+def check_id(
+    value: str, field: str, *, position: int = 0, required: bool = True
+) -> Iterator[Problem]:
     """Problems of an identifier: missing, too long, or with characters outside the alphabet."""
     if not value:
         if required:

@@ -6,7 +6,7 @@ from typing import Any
 
 from counterfoil.entry import KIND_TRAINING
 from counterfoil.errors import VerificationError
-from counterfoil.keys import KEY_TYPE_ED25519, Verifier, check_public_key, key_id
+from counterfoil.keys import KEY_TYPE_ED25519, Verifier
 from counterfoil.limits import (
     ARTIFACTS_MAX,
     PARTS_PER_MILLION,
@@ -96,9 +96,7 @@ def _check_signatures(body: Any, raw: bytes) -> Iterator[Problem]:
             yield Problem(0, f"{where}.role", problem.MISSING, f"{where} must say whose it is")
         try:
             message = signed_bytes(raw)
-            check_public_key(signature.public_key)
-            number = key_id("party", KEY_TYPE_ED25519, signature.public_key)
-            party = Verifier("party", KEY_TYPE_ED25519, signature.public_key, number)
+            party = Verifier("party", KEY_TYPE_ED25519, signature.public_key)
             party.verify(message, signature.signature)
         except VerificationError as error:
             told = f"{where} does not verify: {error}"

@@ -30,7 +30,14 @@ QUANTITIES: Final = ("input_tokens", "output_tokens", "tokens")
 # Fields whose values repeat within a batch: each distinct value is checked once.
 REFERENCES: Final = ("model_id", "receipt_ref", "asset_id", "license_id", "action")
 _COLLECTIONS: Final = ("attributions", "consents", "metadata")
-_COLUMNS: Final = ("event_id", "event_time_us", *QUANTITIES, *REFERENCES, "consumer_id", *_COLLECTIONS)
+_COLUMNS: Final = (
+    "event_id",
+    "event_time_us",
+    *QUANTITIES,
+    *REFERENCES,
+    "consumer_id",
+    *_COLLECTIONS,
+)
 _READ = attrgetter(*_COLUMNS)
 
 Column = Sequence[Any]
@@ -62,7 +69,9 @@ def check_batch(
     """
     if not events:
         return (), []
-    columns: dict[str, Column] = dict(zip(_COLUMNS, zip(*map(_READ, events), strict=True), strict=True))
+    columns: dict[str, Column] = dict(
+        zip(_COLUMNS, zip(*map(_READ, events), strict=True), strict=True)
+    )
     found: list[Problem] = []
     found += _check_ids(columns["event_id"], "event_id", required=True)
     found += _check_times(columns["event_time_us"], window)
@@ -183,7 +192,9 @@ def _check_consents(value: Any, position: int) -> Iterator[Problem]:
     if len(value) > CONSENTS_MAX or len(set(value)) != len(value):
         yield Problem(position, "consents", problem.MALFORMED, "a consent is listed twice")
     elif not set(value) <= set(record_pb2.Consent.values()) - {0}:
-        yield Problem(position, "consents", problem.MALFORMED, "a consent is not one of those known")
+        yield Problem(
+            position, "consents", problem.MALFORMED, "a consent is not one of those known"
+        )
 
 
 def _check_one(body: Any, raw: bytes) -> Iterator[Problem]:

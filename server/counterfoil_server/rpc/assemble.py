@@ -35,7 +35,9 @@ class Servicer:
 
 def make_handler(servicer: Servicer) -> grpc.GenericRpcHandler:
     """The generic handler of one service."""
-    methods = {method.name: _make_method(servicer, method) for method in servicer.DESCRIPTOR.methods}
+    methods = {
+        method.name: _make_method(servicer, method) for method in servicer.DESCRIPTOR.methods
+    }
     return grpc.method_handlers_generic_handler(servicer.DESCRIPTOR.full_name, methods)
 
 
@@ -44,7 +46,7 @@ def _make_method(servicer: Servicer, method: MethodDescriptor) -> Any:
     call = getattr(servicer, name)
     if method.client_streaming:
         return grpc.stream_stream_rpc_method_handler(_stream_in(call, method.name))
-    request_class = GetMessageClass(method.input_type)  # type: ignore[no-untyped-call]
+    request_class = GetMessageClass(method.input_type)
     parse = _parser(request_class, raw=method.name in servicer.RAW)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(_stream_out(call, parse, method.name))

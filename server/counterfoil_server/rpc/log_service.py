@@ -16,6 +16,7 @@ from counterfoil.limits import (
     PAGE_SIZE_MAX,
 )
 from counterfoil.log import Entry
+from counterfoil.log.nodes import find_part
 from counterfoil.log.read import (
     list_entries,
     read_batch_receipts,
@@ -27,7 +28,6 @@ from counterfoil.log.read import (
     read_receipt,
     resolve_id,
 )
-from counterfoil.log.nodes import find_part
 from counterfoil.log.state import read_state
 from counterfoil.receipt import (
     Receipt,
@@ -42,8 +42,8 @@ from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot
 from counterfoil.v1 import log_service_pb2
 from counterfoil_server.ledger import Ledger
-from counterfoil_server.rpc.assemble import Servicer
 from counterfoil_server.pages import page_size
+from counterfoil_server.rpc.assemble import Servicer
 
 # Another process may have committed: a tail looks at the store this often when its own process is idle.
 _TAIL_POLL_S: Final = 0.1
@@ -183,7 +183,9 @@ class LogService(Servicer):
         """The receipt of one entry in the form that was asked for."""
         asked = request.format or log_service_pb2.RECEIPT_FORMAT_BINARY
         if asked not in _FORMS:
-            raise InvalidInput("this form of receipt is unknown", field="format", reason="FIELD_MALFORMED")
+            raise InvalidInput(
+                "this form of receipt is unknown", field="format", reason="FIELD_MALFORMED"
+            )
         media_type, make = _FORMS[asked]
         with self._log.store.snapshot() as snapshot:
             entry = resolve_id(snapshot, request.id)
@@ -212,7 +214,10 @@ def _plain(form: Callable[[Receipt], bytes]) -> Callable[[LogService, Snapshot, 
 
 _FORMS: Final[dict[int, tuple[str, Callable[[LogService, Snapshot, Entry], bytes]]]] = {
     log_service_pb2.RECEIPT_FORMAT_BINARY: ("application/octet-stream", _plain(format_receipt)),
-    log_service_pb2.RECEIPT_FORMAT_TLOG_PROOF: ("text/plain; charset=utf-8", _plain(format_tlog_proof)),
+    log_service_pb2.RECEIPT_FORMAT_TLOG_PROOF: (
+        "text/plain; charset=utf-8",
+        _plain(format_tlog_proof),
+    ),
     log_service_pb2.RECEIPT_FORMAT_JWT: ("application/jwt", LogService._make_jwt),
     log_service_pb2.RECEIPT_FORMAT_JSON: ("application/json", _plain(format_json)),
     log_service_pb2.RECEIPT_FORMAT_BATCH: ("application/octet-stream", LogService._make_batch),
@@ -233,8 +238,8 @@ def _convert(entry: Entry) -> log_service_pb2.Entry:
 
 def _check_start(start_index: int, kind: int) -> None:
     if start_index < 0:
-        raise InvalidInput("start_index must not be negative", field="start_index", reason="QUANTITY_NEGATIVE")
+        raise InvalidInput(
+            "start_index must not be negative", field="start_index", reason="QUANTITY_NEGATIVE"
+        )
     if kind and kind not in KIND_BY_NUMBER:
         raise InvalidInput(f"kind {kind} is unknown", field="kind", reason="FIELD_MALFORMED")
-
-

@@ -20,7 +20,7 @@ from counterfoil.record import Kind, format_id, parse_message, problem
 from counterfoil.record.text import check_id
 from counterfoil.tlog import leaf_hash
 from counterfoil.wire import parse_fields
-from counterfoil_server.ambient import fresh_seed
+from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.ledger import Ledger, require_id
 from counterfoil_server.pages import page_size
 
@@ -97,7 +97,9 @@ def _cut_body(data: bytes, request_class: type[Message], field: str) -> bytes:
     try:
         found = [value for number, value, _ in parse_fields(data) if number == wanted]
     except VerificationError as error:
-        raise InvalidInput(f"request is malformed: {error}", field="request", reason=problem.MALFORMED) from error
+        raise InvalidInput(
+            f"request is malformed: {error}", field="request", reason=problem.MALFORMED
+        ) from error
     if len(found) != 1 or not isinstance(found[0], bytes):
         told = f"the request must have {field} once"
         raise InvalidInput(told, field=field, reason=problem.MISSING)

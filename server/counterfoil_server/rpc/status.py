@@ -32,7 +32,8 @@ _STORE_FULL_RETRY_S: Final = 30.0
 def _retry(seconds: float) -> Message:
     delay = duration_pb2.Duration()
     delay.FromMilliseconds(int(seconds * 1000))
-    return error_details_pb2.RetryInfo(retry_delay=delay)
+    info: Message = error_details_pb2.RetryInfo(retry_delay=delay)
+    return info
 
 
 def _invalid(error: InvalidInput) -> Sequence[Message]:

@@ -29,9 +29,7 @@ def read_log(testdata: Path) -> dict[str, object]:
         "vkey": public[1],
         "leaves": leaves[1].split(),
         "checkpoints": {str(n): (log / f"checkpoint.{n}").read_text() for n in range(16)},
-        "tiles": {
-            str(n): (log / f"tile/0/000.p/{n}").read_bytes().hex() for n in range(1, 16)
-        },
+        "tiles": {str(n): (log / f"tile/0/000.p/{n}").read_bytes().hex() for n in range(1, 16)},
         "bundles": {
             str(n): (log / f"tile/entries/000.p/{n}").read_bytes().hex() for n in range(1, 16)
         },

@@ -83,8 +83,9 @@ def build() -> list[dict[str, str]]:
         if x == 0:
             keys.append({"key": encode(y, 1), "fault": "small order, x is -0"})
         if y + P < 2**255:
-            for sign in {x & 1, 1} if x == 0 else {x & 1}:
-                keys.append({"key": encode(y + P, sign), "fault": "small order, y above p"})
+            signs = {x & 1, 1} if x == 0 else {x & 1}
+            fault = "small order, y above p"
+            keys += [{"key": encode(y + P, sign), "fault": fault} for sign in signs]
     base = base_point()
     for order, point in enumerate(torsion()):
         if order:

@@ -98,7 +98,7 @@ def note_faults() -> list[Fault]:
             for raw in bad_utf8
         ),
         ("hyphen for em dash", with_line(f"- a {stranger}\n"), "em dash"),
-        ("en dash for em dash", with_line(f"– a {stranger}\n"), "em dash"),
+        ("en dash for em dash", with_line(f"\N{EN DASH} a {stranger}\n"), "em dash"),
         ("no space after em dash", with_line(f"—a {stranger}\n"), "em dash"),
         ("space before em dash", with_line(f" — a {stranger}\n"), "em dash"),
         ("two spaces after em dash", with_line(f"—  a {stranger}\n"), "empty"),
@@ -210,7 +210,10 @@ def checkpoint_faults() -> list[Fault]:
         "256 bytes": ("a" * 256, "longer than"),
     }
     return [
-        *((f"size is {k}", signed(f"{ORIGIN}\n{v}\n{ROOT}\n"), "decimal") for k, v in sizes.items()),
+        *(
+            (f"size is {k}", signed(f"{ORIGIN}\n{v}\n{ROOT}\n"), "decimal")
+            for k, v in sizes.items()
+        ),
         *(
             (f"root hash is or has {k}", signed(f"{ORIGIN}\n5\n{v}\n"), words)
             for k, (v, words) in roots.items()
@@ -219,7 +222,11 @@ def checkpoint_faults() -> list[Fault]:
             (f"origin is or has {k}", signed(f"{v}\n5\n{ROOT}\n"), words)
             for k, (v, words) in origins.items()
         ),
-        ("size 0 with the root of another size", signed(f"{ORIGIN}\n0\n{ROOT}\n"), "root of size 0"),
+        (
+            "size 0 with the root of another size",
+            signed(f"{ORIGIN}\n0\n{ROOT}\n"),
+            "root of size 0",
+        ),
         ("one line", signed(f"{ORIGIN}\n"), "fewer than three"),
         ("two lines", signed(f"{ORIGIN}\n5\n"), "fewer than three"),
         ("empty line first", signed(f"\n{TEXT}"), "empty"),

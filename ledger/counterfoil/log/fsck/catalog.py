@@ -6,6 +6,7 @@ time, so that a large log does not need its whole catalog in memory four times o
 
 import numpy as np
 
+from counterfoil.entry import parse_record
 from counterfoil.errors import IntegrityError
 from counterfoil.log.batch import identity_domain, term_prints
 from counterfoil.log.existing import read_identity
@@ -14,7 +15,6 @@ from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchPart
 from counterfoil.log.runs import read_chunk, read_runs
 from counterfoil.record import KIND_BY_NUMBER
-from counterfoil.entry import parse_record
 from counterfoil.store import Snapshot
 
 _SHARE_COUNT_MAX = 4_000_000
@@ -45,7 +45,9 @@ class CatalogCheck:
         try:
             identities = [identity(fields.request_id, parse(body)) for body in bodies]
         except Exception as error:
-            raise IntegrityError(f"a record of entry {part.first} or after cannot be read", index=part.first) from error
+            raise IntegrityError(
+                f"a record of entry {part.first} or after cannot be read", index=part.first
+            ) from error
         indexes = np.arange(part.first, part.first + part.count, dtype=np.uint64)
         domain = identity_domain(kind, fields.submitter)
         self._identities.append(fingerprints(self._secret, domain, identities))
@@ -80,7 +82,9 @@ class CatalogCheck:
                 prints.append(have[inside].astype(np.uint64))
                 indexes.append(at[inside].astype(np.uint64))
                 if int(have[0]) != run.fences[chunk] or bool((have[1:] < have[:-1]).any()):
-                    self._report.add(None, "catalog", f"chunk {chunk} of run {run.number} is out of order")
+                    self._report.add(
+                        None, "catalog", f"chunk {chunk} of run {run.number} is out of order"
+                    )
         return _join(prints), _join(indexes)
 
     def _compare_share(self, mine: np.ndarray, theirs: np.ndarray) -> None:
@@ -89,7 +93,9 @@ class CatalogCheck:
         for _, index in np.setdiff1d(mine, theirs)[:100].tolist():
             self._report.add(index, "catalog", "the entry is not in the catalog where it belongs")
         for _, index in np.setdiff1d(theirs, mine)[:100].tolist():
-            self._report.add(index, "catalog", "the catalog has a line that the entry does not give")
+            self._report.add(
+                index, "catalog", "the catalog has a line that the entry does not give"
+            )
 
     def _check_twins(self, snapshot: Snapshot) -> None:
         """No identity may be in the log twice; equal fingerprints are looked at one by one."""

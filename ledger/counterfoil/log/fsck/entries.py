@@ -29,7 +29,9 @@ class EntryCheck:
             IntegrityError: the part does not continue the log, or cannot be taken apart at all.
         """
         if part.first != self.next_index:
-            raise IntegrityError(f"the batch of entry {self.next_index} is missing", index=self.next_index)
+            raise IntegrityError(
+                f"the batch of entry {self.next_index} is missing", index=self.next_index
+            )
         self._check_head(part)
         records, salts = part.records(), part.salts()
         commitments = commit_batch(salts, records)
@@ -51,7 +53,9 @@ class EntryCheck:
             if head.previous != self.previous:
                 self._report.add(index, "chain", "the batch does not follow the entry before it")
         elif head != self._head:
-            self._report.add(index, "batch", "the part disagrees with the one before it about their batch")
+            self._report.add(
+                index, "batch", "the part disagrees with the one before it about their batch"
+            )
         if not head.first <= index < index + part.count <= head.first + head.count:
             self._report.add(index, "batch", "the part lies outside its batch")
         self._head = head
@@ -68,18 +72,22 @@ class EntryCheck:
             stored = stored_hashes[at]
             if from_record == stored:
                 if commitments[at] != stored_commitments[at]:
-                    self._report.add(index, "commitment", "the stored commitment is damaged; the record is good")
+                    self._report.add(
+                        index, "commitment", "the stored commitment is damaged; the record is good"
+                    )
                 previous = from_record
             elif from_store == stored:
-                self._report.add(index, "record", "the record or its salt is not what the leaf commits to")
+                self._report.add(
+                    index, "record", "the record or its salt is not what the leaf commits to"
+                )
                 previous = from_store
             elif commitments[at] == stored_commitments[at]:
                 self._report.add(index, "leaf", "the stored leaf hash is not that of the entry")
                 previous = from_record
             else:
-                self._report.add(index, "record", "neither the record nor its commitment gives the stored leaf")
+                self._report.add(
+                    index, "record", "neither the record nor its commitment gives the stored leaf"
+                )
                 previous = stored
             good.append(previous)
         return good
-
-

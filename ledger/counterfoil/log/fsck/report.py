@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 Progress = Callable[[int, int], None]
 """Called with the records checked so far and all that there are."""
@@ -11,7 +11,8 @@ Progress = Callable[[int, int], None]
 PROBLEMS_MAX: Final = 1000
 
 
-class Fault(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fault:
     """One fault. ``index`` is the entry it is in, where it is in one; ``what`` is the part of the store."""
 
     index: int | None

@@ -1,0 +1,17 @@
+"""Fresh randomness from the operating system. No other module of the server draws any."""
+
+import os
+
+from counterfoil.entry import SEED_SIZE
+
+_NONCE_SIZE = 24
+
+
+def fresh_seed() -> bytes:
+    """32 bytes: a key's seed, or that of a batch's salts."""
+    return os.urandom(SEED_SIZE)
+
+
+def fresh_nonce() -> bytes:
+    """24 bytes, for one sealed page token."""
+    return os.urandom(_NONCE_SIZE)
