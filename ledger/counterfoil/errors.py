@@ -10,6 +10,7 @@
      ├── Conflict                  same identity, other content
      ├── OutOfRange                index or size not (yet) in the log
      ├── Busy                      push-back: try again later
+     ├── Stopping                  the server is going away: connect again
      ├── StoreFull                 no room for writes; reads go on
      ├── IntegrityError            stored data contradict each other
      ├── OutcomeUnknown            a commit may or may not have happened
@@ -92,6 +93,10 @@ class Busy(CounterfoilError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Stopping(CounterfoilError):
+    """The server is going away. Nothing was done; the same call may succeed on a new connection."""
 
 
 class StoreFull(CounterfoilError):

@@ -78,7 +78,8 @@ def _fingerprint(
     pending: Future[None] | None = None
     try:
         with path.open("rb", buffering=0) as file:
-            while piece := file.read(_PIECE_SIZE_BYTES):
+            # A file that grows as fast as it is read would never end; one piece too many is told below.
+            while size_bytes <= before.st_size and (piece := file.read(_PIECE_SIZE_BYTES)):
                 if pending is not None:
                     pending.result()
                 pending = hashes.submit(first.update, piece)
@@ -90,7 +91,7 @@ def _fingerprint(
             after = os.fstat(file.fileno())
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
-    if (size_bytes, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if (size_bytes, before.st_mtime_ns) != (before.st_size, after.st_mtime_ns):
         raise CommandError(
             f"{path} changed while it was read; run the command again when it is finished"
         )

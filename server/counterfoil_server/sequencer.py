@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import structlog
 
-from counterfoil.errors import Busy, CounterfoilError, OutcomeUnknown, StoreFull
+from counterfoil.errors import Busy, CounterfoilError, OutcomeUnknown, Stopping, StoreFull
 from counterfoil.limits import (
     GROUP_BATCHES_MAX,
     GROUP_RECORDS_MAX,
@@ -57,10 +57,11 @@ class Sequencer:
         """Put a batch into the queue; the future ends with what became of it.
 
         Raises:
-            Busy: the queue is full, or the server is stopping; nothing was done.
+            Busy: the queue is full; nothing was done.
+            Stopping: the server is going away; nothing was done.
         """
         if self.stopping:
-            raise Busy("the server is stopping; connect again", retry_after_s=1.0)
+            raise Stopping("the server is stopping; connect again")
         size_bytes = sum(map(len, batch.bodies))
         if not self._fits(len(batch.bodies), size_bytes):
             raise Busy(

@@ -21,6 +21,8 @@ from counterfoil.limits import ID_LENGTH_MAX
 Fingerprints = NDArray[np.uint64]
 
 _CONTEXT: Final = "counterfoil 2026 catalog fingerprint keys v1"
+# An identifier, and the name of the term that it is a value of.
+_TEXT_LENGTH_MAX: Final = ID_LENGTH_MAX + 64
 _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)
 _SHIFT: Final = np.uint64(33)
 
@@ -30,7 +32,7 @@ def fingerprints(secret: bytes, domain: str, texts: Sequence[str]) -> Fingerprin
 
     Args:
         secret: 32 bytes, the store's own. domain: such as ``"usage/host_1"``.
-        texts: each at most 128 characters long.
+        texts: each at most 192 characters long.
 
     Returns:
         One unsigned 64-bit number for each text.
@@ -54,7 +56,7 @@ def fingerprints(secret: bytes, domain: str, texts: Sequence[str]) -> Fingerprin
 def _keys(secret: bytes, domain: str) -> Fingerprints:
     """One odd 64-bit key for each character, and one to begin with."""
     hasher = blake3(domain.encode(), key=blake3(secret, derive_key_context=_CONTEXT).digest())
-    keys = np.frombuffer(hasher.digest(length=8 * (ID_LENGTH_MAX + 1)), dtype="<u8").astype(
+    keys = np.frombuffer(hasher.digest(length=8 * (_TEXT_LENGTH_MAX + 1)), dtype="<u8").astype(
         np.uint64
     )
     return keys | np.uint64(1)

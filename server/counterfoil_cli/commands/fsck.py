@@ -1,5 +1,6 @@
 """`counterfoil fsck`: check a ledger's own files."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,7 @@ def fsck(
                 "ok": report.sound,
                 "size": report.size,
                 "problem_count": count,
-                "problems": [each._asdict() for each in report.problems],
+                "problems": [asdict(each) for each in report.problems],
                 "records_per_second": round(report.records_per_second),
             }
         )

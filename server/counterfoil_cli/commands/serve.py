@@ -38,8 +38,8 @@ def serve(
 
     def announce(line: str) -> None:
         if json:
-            emit({"ready": line})
+            emit({"ready": True, **_FACTS.match(line).groupdict()})
         else:
-            say(line)
+            say(f"counterfoil: {line}")
 
     raise typer.Exit(run(directory, grpc, workers, announce))

@@ -8,7 +8,7 @@ from typing import Final
 from google.protobuf.json_format import MessageToDict
 
 from counterfoil.entry import format_leaf
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import InvalidInput, Stopping
 from counterfoil.limits import (
     BATCH_EVENTS_MAX,
     BATCH_SIZE_BYTES_MAX,
@@ -139,7 +139,7 @@ class LogService(Servicer):
         """Entries from an index on, and then each new one; every message says where to resume."""
         _check_start(request.start_index, request.kind)
         start = request.start_index
-        while not self._ledger.sequencer.stopping:
+        while True:
             with self._log.store.snapshot() as snapshot:
                 size = read_state(snapshot).size
                 entries, following = self._read_page(snapshot, start, PAGE_SIZE_MAX, request.kind)
@@ -149,9 +149,11 @@ class LogService(Servicer):
                 yield log_service_pb2.TailEntriesResponse(
                     entries=map(_convert, entries), next_index=start, checkpoint=note
                 )
+            if start >= size and request.stop_at_end:
+                return
+            if self._ledger.sequencer.stopping:
+                raise Stopping("the server is stopping; connect again and resume from next_index")
             if start >= size:
-                if request.stop_at_end:
-                    return
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._ledger.sequencer.committed.wait(), _TAIL_POLL_S)
 

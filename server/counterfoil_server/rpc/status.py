@@ -22,11 +22,13 @@ from counterfoil.errors import (
     NotFound,
     OutcomeUnknown,
     OutOfRange,
+    Stopping,
     StoreFull,
 )
 
 DOMAIN: Final = "counterfoil"
 _STORE_FULL_RETRY_S: Final = 30.0
+_RESTART_RETRY_S: Final = 1.0
 
 
 def _retry(seconds: float) -> Message:
@@ -88,6 +90,13 @@ TABLE: Final[tuple[Row, ...]] = (
         lambda error: [_retry(error.retry_after_s)],
     ),
     (
+        Stopping,
+        grpc.StatusCode.UNAVAILABLE,
+        lambda _error: "STOPPING",
+        lambda _error: {},
+        lambda _error: [_retry(_RESTART_RETRY_S)],
+    ),
+    (
         StoreFull,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         lambda _error: "STORE_FULL",
@@ -99,7 +108,7 @@ TABLE: Final[tuple[Row, ...]] = (
         grpc.StatusCode.UNAVAILABLE,
         lambda _error: "OUTCOME_UNKNOWN",
         lambda _error: {},
-        lambda _error: [_retry(1.0)],
+        lambda _error: [_retry(_RESTART_RETRY_S)],
     ),
     (
         IntegrityError,
