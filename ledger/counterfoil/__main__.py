@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         help="check receipts offline",
         description="Check receipts in any form, offline. Exit codes: 0 good, 1 bad, 2 cannot tell.",
         epilog="Example: python -m counterfoil verify receipt.tlog-proof --key "
-        "example.com/ledger+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+        "example.com/ledger+93727de6+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
     )
     verify.add_argument("files", nargs="+", metavar="FILE", help="a receipt")
     verify.add_argument(

@@ -9,9 +9,6 @@ MIB = 1 << 20
 # Tree sizes and indexes travel as int64 and are stored as unsigned 64-bit numbers.
 TREE_SIZE_MAX = (1 << 63) - 1
 
-# A proof in a tree below 2^63 leaves has at most 63 hashes for an inclusion path, and a range proof at most
-# twice that. C2SP tlog-witness bounds consistency proofs the same way.
-PROOF_HASHES_MAX = 126
 
 # An origin also has to fit the one length byte of the C2SP subtree signature.
 ORIGIN_SIZE_BYTES_MAX = 255

@@ -149,7 +149,7 @@ def test_shrinking_is_refused(old: int, new: int) -> None:
     assert not accepts(old, new, TREE.root(2), TREE.root(2), [])
 
 
-@pytest.mark.parametrize("hashes", NO_HASH_LISTS, ids=repr)
+@pytest.mark.parametrize("hashes", NO_HASH_LISTS)
 def test_proof_that_is_no_list_of_hashes_is_refused(hashes: object) -> None:
     """A proof of other types or lengths fails as a verification and as nothing else."""
     for old, new in ((0, 2), (1, 2), (2, 2), (3, 4)):

@@ -81,6 +81,17 @@ def test_no_other_index(size: int) -> None:
         assert not any(accepts(other, size, leaf, path, root) for other in others)
 
 
+@pytest.mark.parametrize("size", range(1, 17))
+def test_no_size_that_asks_for_another_length(size: int) -> None:
+    """A proof is refused at any place and size whose proofs are longer or shorter than it is."""
+    for index in range(size):
+        leaf, path, root = case(index, size)
+        for other_size in range(1, 35):
+            for other in range(other_size):
+                if len(TREE.path(other, 0, other_size)) != len(path):
+                    assert not accepts(other, other_size, leaf, path, root)
+
+
 def test_no_other_leaf_and_no_other_root() -> None:
     """Neither another leaf of the tree nor the root of another size will do."""
     for size in range(2, 33):
@@ -119,7 +130,7 @@ def test_index_beyond_the_tree_is_refused(index: int, size: int) -> None:
     assert not accepts(index, size, EMPTY_ROOT, [], EMPTY_ROOT)
 
 
-@pytest.mark.parametrize("hashes", NO_HASH_LISTS, ids=repr)
+@pytest.mark.parametrize("hashes", NO_HASH_LISTS)
 def test_proof_that_is_no_list_of_hashes_is_refused(hashes: object) -> None:
     """A proof of other types or lengths fails as a verification and as nothing else."""
     leaf, _, root = case(0, 2)

@@ -171,7 +171,7 @@ def test_run_outside_the_tree_is_refused(begin: int, end: int, size: int) -> Non
             assert not accepts(begin, end, size, leaves, proof, root)
 
 
-@pytest.mark.parametrize("hashes", NO_HASH_LISTS, ids=repr)
+@pytest.mark.parametrize("hashes", NO_HASH_LISTS)
 def test_what_is_no_list_of_hashes_is_refused(hashes: object) -> None:
     """Leaves or a proof of other types or lengths fail as a verification and as nothing else."""
     proof, root = reference_proof(0, 1, 2), TREE.root(2)

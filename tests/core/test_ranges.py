@@ -224,9 +224,10 @@ def test_frontier_refuses_sizes_out_of_range(size: int) -> None:
 
 
 def test_frontier_does_not_share_its_list() -> None:
-    """Appending to a frontier leaves the list that it was made from alone."""
+    """Appending to a frontier leaves alone the lists that others hold."""
     hashes = [TREE.read(1, 0), TREE.read(0, 2)]
-    before = list(hashes)
-    Frontier(3, hashes).append_many(TREE.leaf_hashes(2))
+    frontier = Frontier(3, hashes)
+    held, before = frontier.hashes, list(hashes)
+    frontier.append_many(TREE.leaf_hashes(2))
 
-    assert before == hashes
+    assert before == hashes == held

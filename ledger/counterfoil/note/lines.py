@@ -22,7 +22,7 @@ SIGNATURE_LINES_MAX = 100
 SIGNATURE_MARK = "\N{EM DASH} "
 """What every signature line begins with."""
 
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 

@@ -34,8 +34,7 @@ ENTRY_SIZE_BYTES_MAX = 0xFFFF
 
 _PATH = re.compile(
     r"tile/(?P<level>entries|[0-9]{1,2})/(?P<index>(?:x[0-9]{3}/){0,6}[0-9]{3})"
-    r"(?:\.p/(?P<width>[0-9]{1,3}))?",
-    re.ASCII,
+    r"(?:\.p/(?P<width>[0-9]{1,3}))?"
 )
 
 

@@ -1,7 +1,8 @@
 """`counterfoil serve`: run a ledger."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -9,6 +10,10 @@ from counterfoil_cli.console import DEFAULT_ADDRESS, JsonOption, emit, example, 
 
 _EPILOG = example(
     "counterfoil serve ledger", "counterfoil serve ledger --grpc 0.0.0.0:7070 --workers 4"
+)
+
+_READY: Final = re.compile(
+    r"ready, origin (?P<origin>\S+), size (?P<size>\d+), grpc (?P<grpc>\S+?)(?:, (?P<workers>\d+) workers?)?"
 )
 
 
@@ -38,8 +43,22 @@ def serve(
 
     def announce(line: str) -> None:
         if json:
-            emit({"ready": True, **_FACTS.match(line).groupdict()})
+            emit(_as_json(line))
         else:
             say(f"counterfoil: {line}")
 
     raise typer.Exit(run(directory, grpc, workers, announce))
+
+
+def _as_json(line: str) -> dict[str, Any]:
+    """What the server says when it is ready, for programs."""
+    found = _READY.fullmatch(line)
+    if found is None:
+        return {"ready": True, "message": line}
+    return {
+        "ready": True,
+        "origin": found["origin"],
+        "size": int(found["size"]),
+        "grpc": found["grpc"],
+        "workers": int(found["workers"] or 1),
+    }

@@ -7,7 +7,7 @@ import typer
 
 from counterfoil_cli.console import CommandError, example, say
 
-_VKEY = "example.com/ledger+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+_VKEY = "example.com/ledger+93727de6+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 _EPILOG = example(
     f"counterfoil verify receipt.tlog-proof --key {_VKEY}",
     "counterfoil verify *.jwt --policy policy.txt --json",
