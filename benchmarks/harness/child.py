@@ -76,6 +76,14 @@ class Child:
         self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
 
+    def ended(self, timeout_s: float) -> bool:
+        """Whether it has ended, after waiting for that at most this long."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def errors(self) -> str:
         """The end of what it wrote to standard error."""
         return self._log.read_text("utf-8", "replace")[-1500:].strip()

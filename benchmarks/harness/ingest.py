@@ -2,18 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from benchmarks.harness.child import Failed, start_client
 from benchmarks.harness.ledger import Directory, MemoryWatch, Server
+from benchmarks.harness.plan import STREAMS
+from benchmarks.harness.step import Sample
 
 _PREPARE_S = 120.0
 _RUN_S = 180.0
 
 
-def measure(
-    directory: Directory, log: Path, *, workers: int, streams: int, batches: int, seed: int
-) -> dict[str, Any]:
+def measure(directory: Directory, log: Path, *, workers: int, batches: int, seed: int) -> Sample:
     """Stream batches into a directory.
 
     Returns:
@@ -29,7 +28,7 @@ def measure(
             "vkey": directory.vkey,
             "seed": seed,
             "batches": batches,
-            "streams": streams,
+            "streams": STREAMS[workers],
         }
         with start_client("streamer", task, log) as client, MemoryWatch(server) as memory:
             client.read_line(_PREPARE_S)

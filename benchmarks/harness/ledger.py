@@ -1,6 +1,5 @@
 """The ledger under test: its own command line in processes of their own."""
 
-import os
 import re
 import sys
 import threading
@@ -11,13 +10,13 @@ from typing import Final, Self
 
 from benchmarks.harness.child import Child, Failed, run_json
 from benchmarks.harness.clock import stopwatch_s
+from benchmarks.harness.processes import cpu_s, family, rss_anon_bytes
 
 ORIGIN: Final = "bench.example/ledger"
 _CLI: Final = (sys.executable, "-m", "counterfoil_cli")
 _READY: Final = re.compile(r"ready, .*\bgrpc ([^\s,]+)")
 _START_S: Final = 60.0
 _SAMPLE_EVERY_S: Final = 0.2
-_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,11 @@ class Server:
     @property
     def pids(self) -> list[int]:
         """Its processes: the one that was started and its workers."""
-        return [self._child.pid, *_children(self._child.pid)]
+        return family(self._child.pid)
 
     def cpu_s(self) -> float:
         """Processor time of all its processes so far, in seconds."""
-        return sum(map(_cpu_s, self.pids))
+        return sum(map(cpu_s, self.pids))
 
 
 class MemoryWatch:
@@ -128,22 +127,6 @@ class MemoryWatch:
 
     def _run(self) -> None:
         while True:
-            self.peak_bytes = max(self.peak_bytes, sum(map(_rss_anon, self._server.pids)))
+            self.peak_bytes = max(self.peak_bytes, sum(map(rss_anon_bytes, self._server.pids)))
             if self._stop.wait(_SAMPLE_EVERY_S):
                 return
-
-
-def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
-
-
-def _rss_anon(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon:"))
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    # Fields 14 and 15 of proc(5), counted behind the name: user and system time.
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S

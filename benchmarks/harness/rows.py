@@ -58,6 +58,11 @@ def _row(draw: bytes, now_us: int) -> Row:
 
 def make_bodies(seed: int, batch: int, now_us: int, count: int = BATCH_ROWS) -> list[bytes]:
     """The rows of one batch as serialized UsageEvents."""
+    return serialize(make_rows(seed, batch, now_us, count))
+
+
+def serialize(rows: Sequence[Row]) -> list[bytes]:
+    """Each row as the bytes of a UsageEvent."""
     return [
         UsageEvent(
             event_id=row.event_id,
@@ -70,7 +75,7 @@ def make_bodies(seed: int, batch: int, now_us: int, count: int = BATCH_ROWS) -> 
             consumer_id=row.consumer_id,
             action=row.action,
         ).SerializeToString(deterministic=True)
-        for row in make_rows(seed, batch, now_us, count)
+        for row in rows
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterfoil_cli.importing.lines import LINE_SIZE_BYTES_MAX
@@ -154,6 +154,7 @@ def test_a_file_that_changes_meanwhile_is_told(path: Path) -> None:
         read_while_it_grows()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_what_the_csv_module_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]], ending: str
@@ -265,6 +266,7 @@ def test_the_line_of_a_fault_in_a_document_is_told(path: Path) -> None:
         read(path, b'[\n{"a": 1},\n{"a": 2,\n"b": }]\n')
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.dictionaries(CELLS, CELLS | st.integers(-(10**12), 10**12), max_size=3), max_size=6

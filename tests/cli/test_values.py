@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterfoil_cli.importing.rows import RowError
@@ -113,6 +113,7 @@ def test_what_is_no_time_is_refused(cell: object) -> None:
     assert (refused.value.reason, refused.value.field) == ("FIELD_MALFORMED", "event_time")
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001 - a zone is added below
     st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
@@ -127,6 +128,7 @@ def test_every_rfc_3339_time_of_the_standard_library_is_read(
     assert parse_time_us("t", local.isoformat(separator)) == (local - EPOCH) // MICROSECOND
 
 
+@settings(deadline=None)
 @given(st.integers(10**8, 10**10), st.integers(0, 999_999))
 def test_one_instant_in_four_units_is_one_instant(seconds: int, micros: int) -> None:
     """Seconds, milliseconds, microseconds and nanoseconds since 1970 are told by magnitude."""
@@ -138,6 +140,7 @@ def test_one_instant_in_four_units_is_one_instant(seconds: int, micros: int) -> 
     assert parse_time_us("t", str(expected_us * 1000 + 999)) == expected_us
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=40) | st.integers() | st.decimals() | st.booleans() | st.lists(st.integers())
 )

@@ -217,6 +217,20 @@ def test_a_cursor_that_makes_no_sense_loses_nothing(tmp_path: Path, cursor: byte
         assert read_all(spool) == [b"one", b"two"]
 
 
+def test_a_cursor_behind_the_end_never_comes_to_cut_an_event(tmp_path: Path) -> None:
+    """When a disk lost settled events, the cursor that outlived them is replaced before new events reach it."""
+    with open_spool(tmp_path) as spool:
+        first = spool.append([b"one"])
+        spool.release(spool.append([b"two"]))
+    os.truncate(newest_segment(tmp_path), first)
+    with open_spool(tmp_path) as spool:
+        spool.append([b"a longer event than the one that was lost"])
+
+    with open_spool(tmp_path) as spool:
+        assert read_all(spool) == [b"one", b"a longer event than the one that was lost"]
+        assert spool.damages == []
+
+
 def test_segments_go_when_they_are_settled_and_not_before(tmp_path: Path) -> None:
     """Releasing removes the segments below the cursor, and keeps the one that it is in."""
     with open_spool(tmp_path, segment=200) as spool:

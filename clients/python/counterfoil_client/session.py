@@ -79,10 +79,7 @@ class Session:
 
     def checkpoint(self) -> Checkpoint:
         """The newest checkpoint; see ``LedgerClient.checkpoint``."""
-        memory = self.log.memory
-        path = LOG_SERVICE + "GetCheckpoint"
-        answer = self.transport.unary(path, GetCheckpointRequest(), GetCheckpointResponse)
-        return memory.check(answer.checkpoint)
+        return self._read_checkpoint(self.log.memory)
 
     def covering(self, size: int) -> Checkpoint:
         """A checkpoint of at least this size: the newest one known here, or else the newest one there is.
@@ -145,7 +142,14 @@ class Session:
         environment = _ENVIRONMENTS[info.environment]
         writer = Writer(online, info.origin, environment, self._submitter)
         memory = CheckpointMemory(online, info.origin, self._prove_consistency)
+        # Before anything is written here the log has to show the key that is trusted, not only the name.
+        self._read_checkpoint(memory)
         return Log(policy, info.environment, writer, memory)
+
+    def _read_checkpoint(self, memory: CheckpointMemory) -> Checkpoint:
+        path = LOG_SERVICE + "GetCheckpoint"
+        answer = self.transport.unary(path, GetCheckpointRequest(), GetCheckpointResponse)
+        return memory.check(answer.checkpoint)
 
     def _prove_consistency(self, old_size: int, new_size: int) -> list[bytes]:
         request = GetConsistencyProofRequest(old_size=old_size, new_size=new_size)

@@ -199,11 +199,11 @@ class Spool:
         with self._sync_lock:
             if self._sync_error is not None:
                 raise self._sync_error
+            if self._closed:
+                raise ReporterClosed("the spool is closed")
             if position is not None and position <= self._synced:
                 return self._synced
             with self._lock:
-                if self._closed:
-                    raise ReporterClosed("the spool is closed")
                 fresh = [each for each in self._segments if each.end > self._synced]
                 end = self._segments[-1].end
                 folder_changed, self._folder_changed = self._folder_changed, False
@@ -275,11 +275,16 @@ class Spool:
     def _read_cursor(self) -> int:
         """The position that was settled; the oldest there is when the cursor is missing or makes no sense."""
         begin, end = self._segments[0].begin, self._segments[-1].end
+        path = self._folder / "cursor"
         try:
-            text = (self._folder / "cursor").read_text("ascii").strip()
+            text = path.read_text("ascii").strip()
         except (FileNotFoundError, UnicodeDecodeError):
-            return begin
-        return int(text) if text.isdecimal() and begin <= int(text) <= end else begin
+            text = ""
+        if text.isdecimal() and begin <= int(text) <= end:
+            return int(text)
+        # Replaced before anything is appended: a cursor behind the end could come to point into the middle of an event.
+        replace_file(path, f"{begin}\n".encode())
+        return begin
 
     def _add_segment(self, begin: int) -> _Segment:
         path = self._folder / f"{begin:020d}{_SUFFIX}"

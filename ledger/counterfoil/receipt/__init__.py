@@ -70,7 +70,8 @@ def verify_receipt(
         VerificationError: the receipt is malformed or does not verify.
         UnverifiableError: it cannot be told: unknown form or key, or the records are missing.
     """
-    raw = data.encode() if isinstance(data, str) else bytes(data)
+    # A surrogate is passed on as the bytes that it is not allowed to be, which every form refuses.
+    raw = data.encode(errors="surrogatepass") if isinstance(data, str) else bytes(data)
     trusted = as_policy(policy)
     if raw.startswith(single.BINARY_START):
         return check_receipt(parse_receipt(raw), trusted, "receipt")

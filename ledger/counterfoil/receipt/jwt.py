@@ -68,13 +68,16 @@ def check_jwt(data: bytes, policy: Policy) -> VerifiedReceipt:
         raise VerificationError("JWT lacks a claim or has one that this log does not write")
     if not isinstance(claims["receipt"], str):
         raise VerificationError("JWT's receipt claim is not text")
-    inner = parse_receipt(_parse_base64url(claims["receipt"].encode()))
+    inner = parse_receipt(_parse_base64url(claims["receipt"].encode(errors="surrogatepass")))
     verified = check_receipt(inner, policy, "jwt")
+    # The id of an entry ends with its index and the start of its leaf hash (counterfoil.record.ids).
+    name = f"_{verified.index}_{verified.leaf_hashes[0][:4].hex()}"
     same = (
         claims["iss"] == verified.origin == verifier.name
         and claims["index"] == verified.index
-        and type(claims["index"]) is int
         and claims["iat"] == verified.time_us // 1_000_000
+        and type(claims["index"]) is type(claims["iat"]) is int
+        and str(claims["sub"]).endswith(name)
     )
     if not same:
         raise VerificationError("the JWT's claims are not those of the receipt inside")

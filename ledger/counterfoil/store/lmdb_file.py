@@ -99,18 +99,29 @@ def check_data_file(path: Path, transaction: int) -> bool:
         if meta is None:
             return False
         pages = os.fstat(file).st_size // meta.page_size
-        missing = set(range(pages, meta.last_page + 1))
-        if missing:
-            for free in _free_pages(file, meta, meta.free_root, 0):
-                missing.difference_update(free)
-        if missing:
-            raise IntegrityError(
-                f"{path} is cut short: it ends at page {pages}, and page {min(missing)} of "
-                f"{meta.last_page + 1} is in use; restore it from a backup"
-            )
+        if pages <= meta.last_page:
+            _check_missing(file, meta, pages)
         return True
+    except _Damage as damage:
+        raise IntegrityError(f"{path} is damaged: it {damage}; restore a backup") from damage
     finally:
         os.close(file)
+
+
+class _Damage(Exception):
+    """What is wrong with the file, as a sentence about "it"."""
+
+
+def _check_missing(file: int, meta: _Meta, pages: int) -> None:
+    """Raise unless every page from ``pages`` to the last one is free."""
+    free = bytearray(meta.last_page + 1 - pages)
+    for numbers in _free_pages(file, meta, meta.free_root, 0):
+        for number in numbers:
+            if pages <= number <= meta.last_page:
+                free[number - pages] = 1
+    used = free.find(0)
+    if used >= 0:
+        raise _Damage(f"ends at page {pages}, and page {pages + used} is in use")
 
 
 def _read_meta(file: int, transaction: int) -> _Meta | None:
@@ -122,10 +133,10 @@ def _read_meta(file: int, transaction: int) -> _Meta | None:
 
 def _parse_meta(data: bytes) -> _Meta:
     if len(data) < _META.size:
-        raise IntegrityError("the data file ends inside its meta pages; restore it from a backup")
+        raise _Damage("ends inside its meta pages")
     magic, version, page_size, free_root, last_page, number = _META.unpack(data)
     if (magic, version) != (_MAGIC, _DATA_VERSION):
-        raise IntegrityError("the data file is not one of LMDB 0.9; restore it from a backup")
+        raise _Damage("is not of LMDB 0.9")
     return _Meta(page_size, free_root, last_page, number)
 
 
@@ -137,7 +148,7 @@ def _free_pages(file: int, meta: _Meta, number: int, depth: int) -> Iterator[tup
     stored, flags, lower, _ = _PAGE.unpack_from(page)
     count = (lower - _HEADER) // 2
     if stored != number or depth > _DEPTH_MAX or not 0 < count < meta.page_size // 2:
-        raise IntegrityError(f"page {number} of the free list is damaged; restore a backup")
+        raise _Damage(f"has no sound page of the free list at {number}")
     for place in struct.unpack_from(f"={count}H", page, _HEADER):
         low, high, node_flags, key_size = _NODE.unpack_from(page, place)
         if flags & _BRANCH:
@@ -157,5 +168,5 @@ def _free_pages(file: int, meta: _Meta, number: int, depth: int) -> Iterator[tup
 def _read(file: int, meta: _Meta, number: int, size: int) -> bytes:
     data = os.pread(file, size, number * meta.page_size)
     if len(data) < size:
-        raise IntegrityError(f"the data file is cut short at page {number}; restore a backup")
+        raise _Damage(f"ends inside page {number}, which is in use")
     return data

@@ -89,6 +89,8 @@ class LmdbSnapshot:
                 if changes == self._changes:
                     more = cursor.prev() if reverse else cursor.next()
                 else:
+                    # Where a cursor stands after its key was deleted is LMDB's business; the key
+                    # is known, so the place is looked up again.
                     changes = self._changes
                     more = _seek_last(cursor, key) if reverse else _seek_first(cursor, key + b"\0")
         except lmdb.Error as error:

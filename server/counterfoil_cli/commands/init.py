@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from counterfoil_cli.console import JsonOption, emit, example, say
+from counterfoil_cli.console import CommandError, JsonOption, emit, example, say
 
 _EPILOG = example("counterfoil init ledger --origin example.com/ledger")
 
@@ -44,6 +44,10 @@ def init(
     """
     from counterfoil_server.directory import create, load_signer
 
+    if anchor is not None and not anchor.absolute().parent.is_dir():
+        raise CommandError(
+            f"--anchor {anchor}: make the directory {anchor.absolute().parent} first"
+        )
     environment = "sandbox" if sandbox else "live"
     settings = create(directory, origin, environment, anchor.absolute() if anchor else None)
     vkey = load_signer(settings).verifier.vkey

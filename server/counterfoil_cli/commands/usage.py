@@ -138,6 +138,9 @@ def import_usage(
             summary = run_import(client, plan, verdicts, advance)
     except FileError as error:
         raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        note(f"stopped after {verdicts.answered} rows were answered; repeat the command to go on")
+        raise
     except CommandError as error:
         if verdicts.answered:
             told = f"{error}; {verdicts.answered} rows were answered, repeat the command to go on"

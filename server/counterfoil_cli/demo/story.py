@@ -107,7 +107,7 @@ def _use(client: LedgerClient, events: int, say: Say) -> dict[str, Any]:
     say(f"   their state is: {', '.join(sorted(streamed.states))} in the signed tree.")
 
     say("")
-    say("4. The connection breaks, and the host sends a batch again.")
+    say("4. An answer gets lost on the way, so the host sends its first batch again.")
     again = client.append_usage(bodies[:_BATCH_EVENTS])
     if again.accepted or again.duplicates != min(events, _BATCH_EVENTS):
         raise CommandError("events that were sent again were counted again")
@@ -181,7 +181,8 @@ def _check(client: LedgerClient, number: int, folder: Path, vkey: str, say: Say)
     _say_output(good.output, receipt, say)
 
     say("")
-    say("7. Somebody changes one byte of it, so that one more token was used.")
+    used_tokens = event.event.output_tokens
+    say(f"7. Somebody changes one byte of it: {used_tokens} tokens out become {used_tokens ^ 1}.")
     forged = folder / "forged.bin"
     forged.write_bytes(_forge(receipt.read_bytes(), event.event))
     bad = run_verifier(str(forged), "--key", vkey)

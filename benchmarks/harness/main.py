@@ -1,0 +1,76 @@
+"""The command line: choose a plan, run it in a folder that is removed at the end, print the table, write the JSON."""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+from benchmarks.harness import machine
+from benchmarks.harness.child import ROOT
+from benchmarks.harness.plan import DEFAULT, LONG, TINY
+from benchmarks.harness.rounds import run
+from benchmarks.harness.table import format_table, to_json
+
+RESULT: Final = ROOT / "benchmarks" / "results" / "latest.json"
+WORK: Final = ROOT / "benchmarks" / "out"
+
+
+def main() -> int:
+    """Measure; the exit code is 1 when something that was to be measured failed."""
+    arguments = _parser().parse_args()
+    plan = LONG if arguments.long else TINY if arguments.tiny else DEFAULT
+    if arguments.rounds is not None:
+        plan = replace(plan, rounds=arguments.rounds)
+    # Ended from outside, it still ends its own children and removes its folder.
+    signal.signal(signal.SIGTERM, _leave)
+    arguments.workdir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=arguments.workdir))
+    # PostgreSQL may have to run as another user, who has to come through here.
+    folder.chmod(0o711)
+    try:
+        facts = {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine.describe(folder),
+        }
+        _say(f"measuring in {folder}; this takes up to {plan.budget_s / 60:.0f} minutes")
+        measured = run(plan, folder, _say)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _say("")
+    print(format_table(plan, measured), flush=True)
+    result = json.dumps(to_json(plan, measured, facts), indent=1, sort_keys=True)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(result + "\n")
+    _say(f"\n{measured.rounds} rounds in {measured.seconds:.0f} s; all samples: {arguments.output}")
+    return 1 if measured.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench.py",
+        description="Measure the ledger, and PostgreSQL with the same rows in the same run.",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--long", action="store_true", help="up to 10 M records; takes an hour")
+    size.add_argument("--tiny", action="store_true", help="only show that everything runs")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured")
+    parser.add_argument(
+        "--workdir", type=Path, default=WORK, help="a folder on the disk to measure"
+    )
+    parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
+    return parser
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

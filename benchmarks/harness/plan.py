@@ -1,0 +1,41 @@
+"""What one run measures: the sizes, the contenders, and how long each is looked at."""
+
+from dataclasses import dataclass
+from typing import Final
+
+# Streams of the one client process. Connections find their worker by a hash of their port numbers: with four, all of
+# them meet at the same one of two workers in one run of eight.
+STREAMS: Final = {1: 1, 2: 4, 4: 8}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings of a run.
+
+    Attributes:
+        sizes: records in the log before a measurement; 0 is a fresh ledger each time.
+        workers: server processes, one row each.
+        rounds: how often everything is measured, in another order each time.
+        batches: batches of 1,000 for each ingest measurement.
+        callers, call_s, warm_up_s: who calls RecordTraining, and for how long.
+        connections: of each PostgreSQL row, one backend each.
+        budget_s: no further round begins when it would probably end later than this.
+    """
+
+    sizes: tuple[int, ...] = (0, 1_000_000)
+    workers: tuple[int, ...] = (1, 2)
+    rounds: int = 3
+    batches: int = 200
+    callers: int = 64
+    call_s: float = 4.0
+    warm_up_s: float = 0.5
+    connections: tuple[int, ...] = (1, 2)
+    budget_s: float = 540.0
+
+
+DEFAULT: Final = Plan()
+LONG: Final = Plan(sizes=(0, 1_000_000, 10_000_000), rounds=5, call_s=8.0, budget_s=3600.0)
+# Shows that the harness works; its numbers mean nothing.
+TINY: Final = Plan(
+    sizes=(0, 4_000), rounds=1, batches=4, callers=4, call_s=0.3, warm_up_s=0.05, connections=(1,)
+)
