@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
-
 from benchmarks.harness.clock import cpu_s, stopwatch_s
+
 from counterfoil.entry import KIND_TRAINING
 from counterfoil.note import Policy
 from counterfoil.receipt import parse_receipt

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,8 @@ class LedgerRows:
 
     def first(self) -> Iterator[Step]:
         """What has to be done once before the rounds: fill a ledger for each size."""
-        for size in self._plan.sizes:
-            if size:
-                yield Step(f"fill/{size}", lambda _number, size=size: self._fill(size))
+        for size in filter(None, self._plan.sizes):
+            yield Step(f"fill/{size}", partial(self._fill, size))
 
     def each_round(self) -> Iterator[Step]:
         """What is measured in each round."""
@@ -43,24 +43,17 @@ class LedgerRows:
             if size and size not in self._filled:
                 continue  # Filling failed, and has said so.
             for workers in self._plan.workers:
-                yield Step(
-                    f"ingest/{size}/{workers}",
-                    lambda number, size=size, workers=workers: self._ingest(size, workers, number),
-                )
+                yield Step(f"ingest/{size}/{workers}", partial(self._ingest, size, workers))
                 for how in ("verified", "parsed"):
-                    yield Step(
-                        f"training/{size}/{workers}/{how}",
-                        lambda number, size=size, workers=workers, how=how: self._training(
-                            size, workers, number, how
-                        ),
-                    )
+                    key = f"training/{size}/{workers}/{how}"
+                    yield Step(key, partial(self._training, size, workers, how))
 
     def last(self) -> Iterator[Step]:
         """What is done once after the rounds: check the filled ledgers, with all that was added."""
         for size, directory in self._filled.items():
-            yield Step(f"fsck/{size}", lambda _number, it=directory: _check(it))
+            yield Step(f"fsck/{size}", partial(_check, directory))
 
-    def _fill(self, size: int) -> Sample:
+    def _fill(self, size: int, _number: int) -> Sample:
         directory = ledger.init(self._folder / f"filled-{size}")
         task = {"directory": str(directory.path), "seed": -size, "batches": size // BATCH_ROWS}
         command = [sys.executable, "-m", "benchmarks.harness.prefill", json.dumps(task)]
@@ -82,7 +75,7 @@ class LedgerRows:
             stored = _stored(directory, measured["records"], measured["raw_bytes"])
             return {**measured, **stored, "fsck_records_per_s": checked["records_per_s"]}
 
-    def _training(self, size: int, workers: int, number: int, how: str) -> Sample:
+    def _training(self, size: int, workers: int, how: str, number: int) -> Sample:
         verify = how == "verified"
         seed = 100 * number + 10 * workers + int(verify)
         with self._directory(size) as directory:
@@ -104,7 +97,7 @@ def _fresh(folder: Path) -> Iterator[Directory]:
         shutil.rmtree(place)
 
 
-def _check(directory: Directory) -> Sample:
+def _check(directory: Directory, _number: int = 0) -> Sample:
     size_bytes = directory.data_file.stat().st_size
     slowest_s = _FSCK_S + size_bytes / (100 * _SLOWEST_PER_S)
     return {"records_per_s": ledger.fsck(directory, slowest_s)}

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
-
 from benchmarks.harness import processes
 from benchmarks.harness.clock import cpu_s, now_us, stopwatch_s
 from benchmarks.harness.rows import BATCH_ROWS, COLUMNS, Row, columns, copy_text, make_rows
@@ -35,6 +34,8 @@ _COLUMNS: Final = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
 _ARRAYS: Final = ", ".join(f"%s::{kind}[]" for kind in _TYPES.values())
 
 Connection = psycopg.Connection[Any]
+Prepare = Callable[[list[Row]], Any]
+Write = Callable[[Connection, Any], int]
 
 
 def _copy_conflict(connection: Connection, data: Any) -> int:
@@ -66,8 +67,7 @@ def _columns(rows: list[Row]) -> list[list[object]]:
 
 
 # For each way: how a batch is made ready beforehand, how it is written, and whether the event id is unique.
-_WAYS: Final[dict[str, tuple[Callable[[list[Row]], Any], Callable[[Connection, Any], int], bool]]]
-_WAYS = {
+_WAYS: Final[dict[str, tuple[Prepare, Write, bool]]] = {
     "copy-conflict": (copy_text, _copy_conflict, True),
     "copy": (copy_text, _copy, False),
     "unnest": (_columns, _unnest, True),

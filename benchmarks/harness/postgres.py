@@ -55,9 +55,9 @@ def find_programs() -> Path:
     """
     spec = importlib.util.find_spec(_WHEEL)
     places = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
-    found = [bin for place in places for bin in place.glob("pginstall*/bin")]
+    found = [folder for place in places for folder in place.glob("pginstall*/bin")]
     found = found or list(_SYSTEM.glob("*/bin"))
-    found = [bin for bin in found if (bin / "initdb").exists() and (bin / "postgres").exists()]
+    found = [folder for folder in found if (folder / "postgres").exists()]
     if not found:
         raise Failed("no PostgreSQL: install the extra [bench], or the system's package")
     return max(found, key=_version_numbers)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.child import Failed, start_client
@@ -18,12 +19,8 @@ def each_round(database: Postgres, plan: Plan, log: Path) -> Iterator[Step]:
     """What is measured in each round: each way, with each number of connections."""
     for way in WAYS:
         for connections in plan.connections:
-            yield Step(
-                f"postgres/{way}/{connections}",
-                lambda number, way=way, connections=connections: _load(
-                    database, plan, log, way, connections, number
-                ),
-            )
+            key = f"postgres/{way}/{connections}"
+            yield Step(key, partial(_load, database, plan, log, way, connections))
 
 
 def _load(

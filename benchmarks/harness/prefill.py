@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from benchmarks.harness.clock import now_us, stopwatch_s
 from benchmarks.harness.rows import make_rows, serialize
+
 from counterfoil.errors import CounterfoilError
 from counterfoil.log import Batch, Log, prepare_batch
 from counterfoil.log.compact import compact

@@ -31,8 +31,9 @@ def used(data_file: Path) -> Used:
                 transaction.stat(environment.open_db(name, transaction, create=False))
                 for name in names
             ]
-        parts = ("branch_pages", "leaf_pages", "overflow_pages")
-        pages = sum(stat[part] for stat in found for part in parts)
+        pages = sum(
+            stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"] for stat in found
+        )
         last = environment.info()["last_pgno"] + 1
         return Used(pages * page_size, last * page_size)
     finally:

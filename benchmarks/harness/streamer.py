@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.harness.clock import cpu_s, now_us, stopwatch_s
 from benchmarks.harness.rows import make_bodies
+
 from counterfoil_client import LedgerClient
 from counterfoil_client.evidence import UsageResult
 

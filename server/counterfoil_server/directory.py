@@ -8,6 +8,7 @@ DIR/lock               held by the one server that runs on this directory
 """
 
 import fcntl
+import json
 import os
 import tomllib
 from collections.abc import Iterator
@@ -91,6 +92,8 @@ def create(
     except CounterfoilError as error:
         raise StartupError(f"the origin {origin!r} is not acceptable: {error}") from error
     settings = Settings(directory, origin, environment, anchor=(anchor or Path("anchor")))
+    if not settings.path("anchor").parent.exists() and anchor is not None:
+        raise StartupError(f"there is no directory {anchor.parent} for the anchor; make it first")
     directory.mkdir(parents=True, exist_ok=True)
     _write_durably(settings.path("key"), signer.format() + "\n", mode=0o600)
     fresh = Anchor.create(settings.path("anchor"), signer.verifier)
@@ -188,15 +191,18 @@ def hold_lock(settings: Settings) -> Iterator[None]:
         os.close(handle)
 
 
-def fsck(directory: Path, progress: Progress) -> Report:
+def fsck(directory: Path, progress: Progress, *, with_anchor: bool = True) -> Report:
     """Check a directory's store; a server may be running on it.
+
+    Args:
+        with_anchor: compare with the anchor; not when it is lost.
 
     Raises:
         StartupError: the directory cannot be opened at all.
     """
     settings = load(directory)
     signer = load_signer(settings)
-    anchor = Anchor(settings.path("anchor"), signer.verifier)
+    anchor = Anchor(settings.path("anchor"), signer.verifier) if with_anchor else None
     store = _open_store(settings, read_only=True)
     started_s = stopwatch_s()
     try:
@@ -205,7 +211,8 @@ def fsck(directory: Path, progress: Progress) -> Report:
         return report
     finally:
         store.close()
-        anchor.close()
+        if anchor is not None:
+            anchor.close()
 
 
 def renew_anchor(directory: Path) -> None:
@@ -242,7 +249,8 @@ def _format_settings(settings: Settings) -> str:
     for field in fields(Settings):
         if field.name != "directory":
             value = getattr(settings, field.name)
-            shown = str(value) if isinstance(value, int) else f'"{value}"'
+            # A JSON string is a TOML basic string too.
+            shown = str(value) if isinstance(value, int) else json.dumps(str(value))
             lines.append(f"{field.name} = {shown}")
     return "\n".join(lines) + "\n"
 

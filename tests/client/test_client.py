@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from itertools import islice
 
 import pytest
@@ -33,15 +32,6 @@ def training(dataset: str = "d1") -> ProofOfTraining:
         artifact_hash="sha256:" + "ab" * 32,
         evidence={"slice": "first-1k-rows", "rows": "1000"},
     )
-
-
-@pytest.fixture
-def client(shared_ledger: LedgerProcess) -> Iterator[LedgerClient]:
-    """A client of the session's ledger, in a name of its own."""
-    with LedgerClient(
-        shared_ledger.address, trust=shared_ledger.vkey, submitter=new_name()
-    ) as made:
-        yield made
 
 
 def test_the_client_knows_its_log(client: LedgerClient, shared_ledger: LedgerProcess) -> None:

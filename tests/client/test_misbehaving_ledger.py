@@ -5,8 +5,7 @@ Each spoiled answer has a control: the same calls through the same proxy, unspoi
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -18,13 +17,15 @@ from counterfoil.v1.record_pb2 import ProofOfTraining
 from counterfoil_client import ForkDetected, LedgerClient, LedgerError
 from counterfoil_client.stream import UsageStream
 
-from ..support.ledger_process import LedgerProcess
-from .making import make_bodies, make_event, new_name
+from .making import make_bodies, new_name
 from .proxy import Proxy, Refused
 from .toy_log import ToyLog
 
 Call = Callable[[LedgerClient], object]
+
+
 Spoil = Callable[[Any], object]
+
 
 ANSWERS: dict[str, Any] = {
     "GetLogInfo": log_service_pb2.GetLogInfoResponse,
@@ -38,22 +39,6 @@ ANSWERS: dict[str, Any] = {
     "AppendUsage": usage_service_pb2.AppendUsageResponse,
     "StreamUsage": usage_service_pb2.StreamUsageResponse,
 }
-
-
-@pytest.fixture
-def proxy(shared_ledger: LedgerProcess) -> Iterator[Proxy]:
-    """A proxy before the session's ledger."""
-    with Proxy(shared_ledger.address) as made:
-        yield made
-
-
-@pytest.fixture
-def client(proxy: Proxy, shared_ledger: LedgerProcess) -> Iterator[LedgerClient]:
-    """A client behind the proxy, in a name of its own."""
-    with LedgerClient(
-        proxy.address, trust=shared_ledger.vkey, submitter=new_name(), timeout_s=20.0
-    ) as made:
-        yield made
 
 
 def change(proxy: Proxy, method: str, spoil: Spoil) -> None:
@@ -194,55 +179,55 @@ SPOILS: dict[str, tuple[str, str, Spoil]] = {
 
 
 @pytest.mark.parametrize("name", SPOILS)
-def test_a_spoiled_answer_is_refused(client: LedgerClient, proxy: Proxy, name: str) -> None:
+def test_a_spoiled_answer_is_refused(proxied: LedgerClient, proxy: Proxy, name: str) -> None:
     """The call raises VerificationError, and passes when the answer is left as it was."""
     call, method, spoil = SPOILS[name]
     if method != "GetLogInfo":
-        client.append_usage(make_bodies(new_name(), 5))
+        proxied.append_usage(make_bodies(new_name(), 5))
     change(proxy, method, spoil)
 
     with pytest.raises(VerificationError):
-        CALLS[call](client)
+        CALLS[call](proxied)
 
     proxy.on_answer = lambda _method, data: data
-    CALLS[call](client)
+    CALLS[call](proxied)
 
 
 @pytest.mark.parametrize("method", ["GetLogInfo", "GetCheckpoint", "GetEntry", "StreamUsage"])
 def test_an_answer_that_is_no_message_is_an_error_with_a_code(
-    client: LedgerClient, proxy: Proxy, method: str
+    proxied: LedgerClient, proxy: Proxy, method: str
 ) -> None:
     """Noise instead of a message is INTERNAL, and no stray exception."""
     calls = {"GetLogInfo": "checkpoint", "GetCheckpoint": "checkpoint", "GetEntry": "entry"}
     proxy.on_answer = lambda called, data: b"\xff\xff" if called == method else data
 
     with pytest.raises(LedgerError) as caught:
-        CALLS[calls.get(method, "stream")](client)
+        CALLS[calls.get(method, "stream")](proxied)
 
     assert caught.value.code == "INTERNAL"
 
 
-def test_a_log_that_was_rolled_back_is_a_fork(proxy: Proxy, client: LedgerClient) -> None:
+def test_a_log_that_was_rolled_back_is_a_fork(proxy: Proxy, proxied: LedgerClient) -> None:
     """An older checkpoint passes; one that the log can no longer connect to what it showed before does not."""
-    client.append_usage(make_bodies(new_name(), 5))
-    newest = client.checkpoint()
+    proxied.append_usage(make_bodies(new_name(), 5))
+    newest = proxied.checkpoint()
 
     def on_answer(method: str, data: bytes) -> bytes:
         if method == "GetConsistencyProof":
             raise Refused(grpc.StatusCode.OUT_OF_RANGE)
         return data
 
-    client.append_usage(make_bodies(new_name(), 1))
+    proxied.append_usage(make_bodies(new_name(), 1))
     proxy.on_answer = on_answer
     with pytest.raises(ForkDetected) as caught:
-        client.checkpoint()
+        proxied.checkpoint()
 
     assert caught.value.first == newest.note
     proxy.on_answer = lambda _method, data: data
-    assert client.checkpoint().size > newest.size
+    assert proxied.checkpoint().size > newest.size
 
 
-def test_a_receipt_of_another_history_is_a_fork(client: LedgerClient, proxy: Proxy) -> None:
+def test_a_receipt_of_another_history_is_a_fork(proxied: LedgerClient, proxy: Proxy) -> None:
     """Two signed trees that cannot be one are noticed between a receipt and the next checkpoint."""
     log, fork = ToyLog(), ToyLog()
     for number in range(4):
@@ -260,7 +245,7 @@ def test_a_receipt_of_another_history_is_a_fork(client: LedgerClient, proxy: Pro
         "GetConsistencyProof": proof,
     }
     # The ledger behind the proxy has to answer at all before its answers can be replaced.
-    client.append_usage(make_bodies(new_name(), 5))
+    proxied.append_usage(make_bodies(new_name(), 5))
     proxy.on_answer = lambda method, data: (
         answers[method].SerializeToString() if method in answers else data
     )
@@ -271,55 +256,7 @@ def test_a_receipt_of_another_history_is_a_fork(client: LedgerClient, proxy: Pro
             deceived.checkpoint()
 
 
-def test_the_tail_takes_up_a_lost_connection_where_it_broke(
-    client: LedgerClient, proxy: Proxy
-) -> None:
-    """Cut after every message, the tail still gives every entry once and in order."""
-    for _ in range(4):
-        client.append_usage(make_bodies(new_name(), 300))
-    size = client.checkpoint().size
-    seen = set[bytes]()
-    cuts = 0
-
-    def on_answer(method: str, data: bytes) -> bytes:
-        nonlocal cuts
-        if method == "TailEntries" and seen and data not in seen and cuts < 3:
-            cuts += 1
-            raise Refused(grpc.StatusCode.UNAVAILABLE)
-        if method == "TailEntries":
-            seen.add(data)
-        return data
-
-    proxy.on_answer = on_answer
-    indexes = []
-    for entry in client.tail():
-        indexes.append(entry.index)
-        if entry.index + 1 == size + 3:
-            break
-        if entry.index + 1 == size:
-            client.append_usage(make_bodies(new_name(), 3))
-
-    assert indexes == list(range(size + 3))
-    assert cuts > 0
-
-
-def test_the_tail_passes_on_a_refusal(client: LedgerClient, proxy: Proxy) -> None:
-    """A refusal that will not pass is raised instead of being tried for ever."""
-    client.checkpoint()
-
-    def on_answer(method: str, data: bytes) -> bytes:
-        if method == "TailEntries":
-            raise Refused(grpc.StatusCode.PERMISSION_DENIED)
-        return data
-
-    proxy.on_answer = on_answer
-    with pytest.raises(LedgerError) as caught:
-        next(client.tail())
-
-    assert caught.value.code == "PERMISSION_DENIED"
-
-
-def test_acknowledgements_out_of_order_end_the_stream(client: LedgerClient, proxy: Proxy) -> None:
+def test_acknowledgements_out_of_order_end_the_stream(proxied: LedgerClient, proxy: Proxy) -> None:
     """An answer to a batch that was not sent, or not next, is an error."""
     change(
         proxy,
@@ -328,12 +265,12 @@ def test_acknowledgements_out_of_order_end_the_stream(client: LedgerClient, prox
     )
 
     with pytest.raises(LedgerError) as caught:
-        stream_one(client)
+        stream_one(proxied)
 
     assert caught.value.code == "INTERNAL"
 
 
-def test_a_refused_acknowledgement_is_kept_as_evidence(client: LedgerClient, proxy: Proxy) -> None:
+def test_a_refused_acknowledgement_is_kept_as_evidence(proxied: LedgerClient, proxy: Proxy) -> None:
     """The stream holds what was sent and the answer as it came, and takes nothing more."""
     change(
         proxy,
@@ -341,7 +278,7 @@ def test_a_refused_acknowledgement_is_kept_as_evidence(client: LedgerClient, pro
         in_ack(lambda m: flip_first_of(m.result.receipts)),
     )
     bodies = make_bodies("e", 3)
-    stream: UsageStream = client.open_stream("s")
+    stream: UsageStream = proxied.open_stream("s")
     stream.send(bodies)
 
     with pytest.raises(VerificationError):
@@ -354,74 +291,3 @@ def test_a_refused_acknowledgement_is_kept_as_evidence(client: LedgerClient, pro
     with pytest.raises(VerificationError):
         stream.send(bodies)
     stream.close()
-
-
-def test_silence_is_an_error_in_the_end(proxy: Proxy, shared_ledger: LedgerProcess) -> None:
-    """A ledger that takes a batch and never answers costs the timeout and no more."""
-    with LedgerClient(
-        proxy.address, trust=shared_ledger.vkey, submitter=new_name(), timeout_s=0.5
-    ) as client:
-        client.checkpoint()
-        stream = client.open_stream("s")
-        hold = Hold()
-        proxy.on_answer = lambda _method, data: hold(data)
-        stream.send([make_event("e").SerializeToString()])
-
-        with pytest.raises(LedgerError) as caught:
-            stream.drain()
-
-        assert caught.value.code == "DEADLINE_EXCEEDED"
-        hold.release()
-
-
-class Hold:
-    """A hook that holds answers back until it is released."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def __call__(self, data: bytes) -> bytes:
-        """Wait, then let the answer pass."""
-        self._event.wait(60.0)
-        return data
-
-    def release(self) -> None:
-        """Let everything pass."""
-        self._event.set()
-
-
-def test_a_push_back_says_when_to_come_again(client: LedgerClient, proxy: Proxy) -> None:
-    """A call that fails for the moment is told apart by its code."""
-    client.checkpoint()
-
-    def on_answer(method: str, data: bytes) -> bytes:
-        if method == "AppendUsage":
-            raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "queue is full")
-        return data
-
-    proxy.on_answer = on_answer
-    with pytest.raises(LedgerError, match="queue is full") as caught:
-        client.append_usage(make_bodies("e", 1))
-
-    assert caught.value.code == "RESOURCE_EXHAUSTED"
-    assert caught.value.retry_after_s is None
-
-
-def test_short_outages_are_sat_out_by_unary_calls(client: LedgerClient, proxy: Proxy) -> None:
-    """UNAVAILABLE is tried again, and the write is logged once, whichever answer was lost."""
-    client.checkpoint()
-    failures = 2
-
-    def on_answer(method: str, data: bytes) -> bytes:
-        nonlocal failures
-        if method == "AppendUsage" and failures:
-            failures -= 1
-            raise Refused(grpc.StatusCode.UNAVAILABLE)
-        return data
-
-    proxy.on_answer = on_answer
-    result = client.append_usage(make_bodies("e", 5))
-
-    assert failures == 0
-    # The ledger logged the events at the first try; the third one is answered with the originals.
-    assert (result.accepted, result.duplicates) == (0, 5)

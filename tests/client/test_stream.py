@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from counterfoil.receipt import verify_receipt
 from counterfoil_client import LedgerClient, LedgerError, UsageResult
 
-from ..support.ledger_process import LedgerProcess
-from .making import make_bodies, make_event, new_name
-
-
-@pytest.fixture
-def client(shared_ledger: LedgerProcess) -> Iterator[LedgerClient]:
-    """A client of the session's ledger, in a name of its own."""
-    with LedgerClient(
-        shared_ledger.address, trust=shared_ledger.vkey, submitter=new_name()
-    ) as made:
-        yield made
+from .making import make_bodies, make_event
 
 
 def test_batches_are_answered_in_order(client: LedgerClient) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import hmac
 import json
@@ -39,6 +38,7 @@ PUBLIC_KEY = SIGNER.verifier.public_key
 KID = jwk_thumbprint(PUBLIC_KEY)
 TYPE = "counterfoil-receipt+jwt"
 HEADER: dict[str, Any] = {"alg": "EdDSA", "kid": KID, "typ": TYPE}
+NO_RECEIPT: tuple[Any, ...] = ("", None, 5, [], {}, "é", "\ud800")
 CLAIMS: dict[str, Any] = {
     "iss": ORIGIN,
     "sub": subject(1),
@@ -316,10 +316,7 @@ BAD_CLAIMS: tuple[tuple[str, Any], ...] = (
         {**CLAIMS, "receipt": CLAIMS["receipt"].replace("-", "+").replace("_", "/") + "+"},
     ),
     ("receipt cut", {**CLAIMS, "receipt": CLAIMS["receipt"][:-4]}),
-    *(
-        (f"receipt {bad!r}", {**CLAIMS, "receipt": bad})
-        for bad in ("", None, 5, [], {}, "é", "\ud800")
-    ),
+    *((f"receipt {bad!r}", {**CLAIMS, "receipt": bad}) for bad in NO_RECEIPT),
     ("claims a list", [CLAIMS]),
     ("claims null", "null"),
     ("claims empty", "{}"),
@@ -373,7 +370,7 @@ def test_another_spelling_of_a_good_token_is_refused(name: str, data: bytes) -> 
 
 def test_white_space_around_a_token_is_let_pass() -> None:
     """A token that was copied with a newline at its end is the same token."""
-    assert verify_receipt(b"\n" * 0 + token() + b"\n", VKEY) == verify_receipt(token(), VKEY)
+    assert verify_receipt(token() + b"\n", VKEY) == verify_receipt(token(), VKEY)
 
 
 def test_a_signature_of_something_else_is_no_signature_of_the_token() -> None:
@@ -396,8 +393,3 @@ def test_the_inner_receipt_alone_does_not_make_a_token() -> None:
     forged = format_jwt(receipt(1), OTHER_KEY, subject(1), TIMES_US[1], {"a": 1})
 
     assert isinstance(refused(forged), UnverifiableError)
-    assert (
-        dataclasses.asdict(verify_receipt(format_receipt(receipt(1)), VKEY))["index"]
-        if False
-        else True
-    )

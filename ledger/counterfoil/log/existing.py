@@ -5,14 +5,16 @@ the catalog, and none occurs twice in the group. What remains are suspects, each
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
-from counterfoil.entry import parse_record
+from counterfoil.entry import frame_records, parse_record
 from counterfoil.errors import IntegrityError, VerificationError
 from counterfoil.log.batch import Batch
+from counterfoil.log.layout import BatchHead, BatchPart
 from counterfoil.log.nodes import find_part
 from counterfoil.log.runs import find, read_runs
 from counterfoil.record import KIND_BY_NUMBER, Kind
@@ -77,6 +79,7 @@ class Seen:
         """
         if not suspects:
             return [], range(len(batch.bodies))
+        originals = Originals(snapshot)
         existing: list[Existing] = []
         within: dict[str, tuple[int, bytes]] = {}
         for suspect in suspects:
@@ -85,7 +88,7 @@ class Seen:
             original = (
                 within.get(identity)
                 or self.known.get((batch.kind.number, batch.submitter, identity))
-                or _confirm(snapshot, batch, identity, suspect.indexes)
+                or originals.find(batch, identity, body, suspect.indexes)
             )
             if original is None:
                 within[identity] = (first + position - len(existing), body)
@@ -109,31 +112,54 @@ class Seen:
                 self.known[key] = (places[suspect.position], batch.bodies[suspect.position])
 
 
-def _confirm(
-    snapshot: Snapshot, batch: Batch, identity: str, indexes: Sequence[int]
-) -> tuple[int, bytes] | None:
-    """The entry with this very identity among those with its fingerprint, and its body."""
-    for index in indexes:
-        kind, submitter, logged, body = read_identity(snapshot, index)
-        if (kind, submitter, logged) == (batch.kind, batch.submitter, identity):
-            return index, body
-    return None
+class Originals:
+    """Reads stored records for comparison.
+
+    The part that was read last is kept: a batch that is sent again asks for one record after the other of it.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Read from a snapshot, and no longer than it is open."""
+        self._snapshot = snapshot
+        self._part: BatchPart | None = None
+        self._bodies: list[bytes] = []
+
+    def find(
+        self, batch: Batch, identity: str, body: bytes, indexes: Sequence[int]
+    ) -> tuple[int, bytes] | None:
+        """The entry with this very identity among those with its fingerprint, and its body."""
+        for index in indexes:
+            head, logged = self._read(index)
+            if (head.kind, head.prefix, logged) == (batch.kind.number, batch.prefix, body):
+                return index, logged  # The very record: nothing needs to be taken apart.
+            if _identity(head, logged, index) == (batch.kind, batch.submitter, identity):
+                return index, logged
+        return None
+
+    def _read(self, index: int) -> tuple[BatchHead, bytes]:
+        part = self._part
+        if part is None or not part.first <= index < part.first + part.count:
+            part = self._part = find_part(self._snapshot, index)
+            self._bodies = part.bodies()
+        return part.head, self._bodies[index - part.first]
 
 
-def read_identity(snapshot: Snapshot, index: int) -> tuple[Kind, str, str, bytes]:
-    """Kind, submitter, identity and body of a stored entry.
+def read_identity(snapshot: Snapshot, index: int) -> tuple[Kind, str, str]:
+    """Kind, submitter and identity of a stored entry.
 
     Raises:
         IntegrityError: the stored record cannot be read.
     """
     part = find_part(snapshot, index)
-    kind: Mapping[int, Kind] = KIND_BY_NUMBER
+    return _identity(part.head, part.bodies(index - part.first, index - part.first + 1)[0], index)
+
+
+def _identity(head: BatchHead, body: bytes, index: int) -> tuple[Kind, str, str]:
     try:
-        fields = parse_record(part.records(index - part.first, index - part.first + 1)[0])
-    except VerificationError as error:
-        raise IntegrityError(
-            f"the record of entry {index} cannot be read: {error}", index=index
-        ) from error
-    which = kind[part.head.kind]
-    parsed = which.message.FromString(fields.body)
-    return which, fields.submitter, which.identity(fields.request_id, parsed), fields.body
+        kind = KIND_BY_NUMBER[head.kind]
+        fields = parse_record(frame_records(head.prefix, [body])[0])
+        parsed = kind.message.FromString(body)
+    except (KeyError, VerificationError, DecodeError) as error:
+        told = f"the record of entry {index} cannot be read: {error}"
+        raise IntegrityError(told, index=index) from error
+    return kind, fields.submitter, kind.identity(fields.request_id, parsed)

@@ -134,7 +134,7 @@ def find_identity(
     """
     prints = fingerprints(secret, identity_domain(kind, submitter), [identity])
     for hit in find(snapshot, read_runs(snapshot).runs, prints):
-        if read_identity(snapshot, hit.index)[:3] == (kind, submitter, identity):
+        if read_identity(snapshot, hit.index) == (kind, submitter, identity):
             return read_entry(snapshot, hit.index)
     raise NotFound(f"{submitter} has recorded no {kind.name} {identity}")
 

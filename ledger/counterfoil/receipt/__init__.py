@@ -2,7 +2,7 @@
 
 :func:`verify_receipt` takes any form and tells which it was by its first bytes. It does no I/O and reads no clock.
 
-    >>> verified = verify_receipt(data, "example.com/ledger+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
+    >>> verified = verify_receipt(data, "example.com/ledger+93727de6+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4")
     >>> verified.origin, verified.index, verified.states
     ('example.com/ledger', 41, ('included',))
 """

@@ -94,7 +94,8 @@ def _parse_events(
         except InvalidInput as error:
             events.append(record_pb2.UsageEvent())
             found.append(Problem(position, error.field, error.reason, str(error)))
-    if not found:
+    # With the events left as bytes, what is unknown can only be in the request around them.
+    if not found or _drop_unknown_fields(exact):
         told = "the request has a field that its type does not have"
         raise InvalidInput(told, field="request", reason=problem.UNKNOWN_FIELD)
     return ReceivedBatch(exact, events, list(bodies), tuple(found))

@@ -92,7 +92,7 @@ def _check_signatures(body: Any, raw: bytes) -> Iterator[Problem]:
         return
     for at, signature in enumerate(body.signatures):
         where = f"signatures[{at}]"
-        if signature.role == record_pb2.PARTY_ROLE_UNSPECIFIED:
+        if signature.role not in record_pb2.PartyRole.values() or not signature.role:
             yield Problem(0, f"{where}.role", problem.MISSING, f"{where} must say whose it is")
         try:
             message = signed_bytes(raw)

@@ -113,7 +113,8 @@ def _check_values(column: Column, field: str) -> Iterator[Problem]:
 
 
 def _check_times(column: Column, window: Window) -> Iterator[Problem]:
-    if window.first_us <= min(column) and max(column) <= window.last_us:
+    # A window may begin before 1970 or end after 9999, but no event time may.
+    if max(1, window.first_us) <= min(column) and max(column) <= min(window.last_us, TIME_US_MAX):
         return
     for position, time_us in enumerate(column):
         if not time_us:

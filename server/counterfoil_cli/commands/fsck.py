@@ -22,6 +22,13 @@ def register(app: typer.Typer) -> None:
 
 def fsck(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `counterfoil init` made.")],
+    new_anchor: Annotated[
+        bool,
+        typer.Option(
+            help="Make a new anchor from the store after the check. Only when the old one is lost for good and this "
+            "store is known to be the newest: the anchor is what tells."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Rebuild everything from the entries and compare it with what is stored.
@@ -30,6 +37,7 @@ def fsck(
     beside a running server. Exit codes: 0 all is well, 1 something is wrong, 2 it could not be checked.
     """
     from counterfoil_server.directory import fsck as check
+    from counterfoil_server.directory import renew_anchor
 
     with progress("Checking entries", None) as advance:
         done_before = 0
@@ -39,7 +47,9 @@ def fsck(
             advance(done - done_before, total)
             done_before = done
 
-        report = check(directory, report_progress)
+        report = check(directory, report_progress, with_anchor=not new_anchor)
+    if new_anchor and report.sound:
+        renew_anchor(directory)
     count = len(report.problems) + report.more
     if json:
         emit(
@@ -53,6 +63,8 @@ def fsck(
         )
     elif report.sound:
         entries = f"{report.size:,} {'entry is' if report.size == 1 else 'entries are'}"
+        if new_anchor:
+            say("A new anchor was made from the newest checkpoint.")
         say(f"All is well: {entries} sound ({report.records_per_second:,.0f} a second).")
     else:
         for each in report.problems[:_PROBLEMS_SHOWN_MAX]:

@@ -104,7 +104,7 @@ class CatalogCheck:
         prints = prints[order]
         for place in np.flatnonzero(prints[1:] == prints[:-1]).tolist():
             first, second = int(places[order[place]]), int(places[order[place + 1]])
-            if read_identity(snapshot, first)[:3] == read_identity(snapshot, second)[:3]:
+            if read_identity(snapshot, first) == read_identity(snapshot, second):
                 self._report.add(second, "dedup", f"the entry has the identity of entry {first}")
 
 
