@@ -20,6 +20,7 @@ from blake3 import blake3
 
 from counterfoil.errors import VerificationError
 from counterfoil.limits import TIME_US_MAX
+from counterfoil.twin import twin_of
 from counterfoil.wire import (
     LENGTH_DELIMITED,
     encode_varint,
@@ -101,6 +102,7 @@ def derive_salts(seed: bytes, count: int) -> bytes:
     return blake3(seed).digest(length=SALT_SIZE * count)
 
 
+@twin_of
 def commit_batch(salts: bytes, records: Sequence[bytes]) -> list[bytes]:
     """The commitments of many records; ``salts`` holds 16 bytes for each."""
     hasher = sha256
@@ -117,8 +119,13 @@ def chain_batch(
 
     Chain and leaf are one hash: each leaf holds the leaf hash before it.
     """
+    return chain_hashes(b"\x00" + leaf_head(kind, time_us), previous, commitments)
+
+
+@twin_of
+def chain_hashes(head: bytes, previous: bytes, commitments: Sequence[bytes]) -> list[bytes]:
+    """The leaf hashes behind ``previous``; ``head`` is 0x00 and the first ten bytes of each leaf."""
     hasher = sha256
-    head = b"\x00" + leaf_head(kind, time_us)
     hashes = []
     for commit in commitments:
         previous = hasher(head + previous + commit).digest()

@@ -10,7 +10,7 @@ from counterfoil.log.read import read_batch_receipts
 from counterfoil.log.receipts import make_batch_receipt
 from counterfoil.receipt import format_batch_receipt
 from counterfoil.record import USAGE, Problem, ReceivedBatch, problem
-from counterfoil.record.usage import check_batch
+from counterfoil.record.usage import Window, accept_batch, check_batch
 from counterfoil.v1 import usage_service_pb2
 from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.ledger import Ledger, require_id
@@ -42,10 +42,7 @@ def check_received(
     require_id(submitter, "submitter")
     _check_limits(len(received.bodies), size_bytes)
     backfill = bool(received.request.backfill)
-    identities, found = check_batch(
-        received.events, received.bodies, ledger.window(backfill=backfill), ledger.find_unknown
-    )
-    problems = _first_of_each(received.problems, found)
+    identities, problems = _check(ledger, received, ledger.window(backfill=backfill))
     if problems and atomic:
         first = problems[0]
         raise InvalidInput(
@@ -72,6 +69,16 @@ def check_received(
         sequence=sequence,
     )
     return Intake(batch, positions, problems)
+
+
+def _check(
+    ledger: Ledger, received: ReceivedBatch, window: Window
+) -> tuple[Sequence[str], list[Problem]]:
+    identities = accept_batch(received.bodies, window, ledger.find_unknown)
+    if identities is not None:
+        return identities, []
+    identities, found = check_batch(received.events, received.bodies, window, ledger.find_unknown)
+    return identities, _first_of_each(received.problems, found)
 
 
 def _check_limits(count: int, size_bytes: int) -> None:

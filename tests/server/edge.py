@@ -16,6 +16,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from counterfoil.entry import frame_records, record_prefix
+from counterfoil.keys import Signer
 from counterfoil.receipt import VerifiedReceipt, verify_batch
 from counterfoil.v1 import (
     log_service_pb2,
@@ -44,6 +45,8 @@ SERVICES = tuple(
 )
 
 APPEND_USAGE = "/counterfoil.v1.UsageService/AppendUsage"
+# The key of a log that nobody here serves.
+OTHER_KEY = Signer.from_seed("other.example/ledger", bytes(32)).verifier.vkey
 Bodies = Sequence[Message | bytes]
 
 _numbers = itertools.count()
@@ -182,7 +185,6 @@ class Edge:
             options=[
                 ("grpc.max_receive_message_length", -1),
                 ("grpc.use_local_subchannel_pool", 1),
-                ("grpc.enable_retries", 0),
             ],
         )
         self.log = log_service_pb2_grpc.LogServiceStub(self.channel)

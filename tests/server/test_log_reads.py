@@ -16,7 +16,7 @@ from counterfoil.tlog import leaf_hash, root_hash, verify_consistency, verify_in
 from counterfoil.v1 import log_service_pb2, record_pb2
 
 from ..support.ledger_process import ORIGIN, LedgerProcess
-from .edge import Edge, connected, event, refused
+from .edge import OTHER_KEY, Edge, connected, event, refused
 
 GROWTH = 35
 
@@ -79,9 +79,8 @@ def test_the_checkpoint_is_signed_for_this_size_and_root(small: Small) -> None:
 
 def test_another_key_does_not_verify_the_checkpoint(small: Small) -> None:
     """A checkpoint is no evidence to somebody who trusts another key."""
-    other = "other.example/ledger+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
-    with pytest.raises((UnverifiableError, VerificationError)):
-        parse_checkpoint(small.edge.checkpoint(), [other])
+    with pytest.raises(UnverifiableError):
+        parse_checkpoint(small.edge.checkpoint(), [OTHER_KEY])
 
 
 def test_every_entry_chains_to_the_one_before_and_opens(small: Small) -> None:

@@ -13,7 +13,7 @@ from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.receipt import verify_receipt
 from counterfoil.v1 import log_service_pb2
 
-from .edge import Edge, event, expect_invalid, refused
+from .edge import OTHER_KEY, Edge, event, expect_invalid, refused
 
 FORMS = {
     log_service_pb2.RECEIPT_FORMAT_BINARY: ("receipt", "application/octet-stream"),
@@ -22,7 +22,6 @@ FORMS = {
     log_service_pb2.RECEIPT_FORMAT_JSON: ("json", "application/json"),
     log_service_pb2.RECEIPT_FORMAT_BATCH: ("batch-receipt", "application/octet-stream"),
 }
-OTHER_KEY = "other.example/ledger+7b57cbcc+AckyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 
 
 def ask(edge: Edge, name: object, form: int = 0) -> Any:

@@ -17,6 +17,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("counterfoil.receipt", "counterfoil.webhook"),
     ("counterfoil.note", "counterfoil.entry"),
     ("counterfoil.tlog", "counterfoil.keys", "counterfoil.wire"),
+    ("counterfoil.twin",),
     ("counterfoil.limits",),
     ("counterfoil.errors",),
     # The package itself: importing any module runs it, so it imports nothing of the project.

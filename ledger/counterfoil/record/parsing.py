@@ -7,7 +7,7 @@ gives the exact bytes of each event for a fifth of what serializing it again wou
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -21,18 +21,39 @@ from counterfoil.v1 import record_pb2, usage_service_pb2
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
 class ReceivedBatch:
     """A batch of usage events as it came in.
 
-    ``events`` and ``bodies`` belong together by position. Where ``problems`` names a position, the event could not be
-    read and the one in ``events`` is empty.
+    Attributes:
+        request: the request without its events. bodies: the exact bytes of each event.
     """
 
-    request: Any
-    events: Sequence[record_pb2.UsageEvent]
-    bodies: Sequence[bytes]
-    problems: tuple[Problem, ...]
+    def __init__(self, message: type[Message], data: bytes, request: Any) -> None:
+        """Keep the bytes; the events are parsed when somebody asks for them."""
+        self.request = request
+        self.bodies: Sequence[bytes] = list(request.events)
+        self._message = message
+        self._data = data
+
+    @property
+    def events(self) -> Sequence[record_pb2.UsageEvent]:
+        """The parsed events, in the places of the bodies; an empty one where ``problems`` names the position."""
+        return self._parsed[0]
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Which events cannot be read, and why."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[Sequence[record_pb2.UsageEvent], Sequence[Problem]]:
+        try:
+            typed: Any = self._message.FromString(self._data)
+            if not _drop_unknown_fields(typed):
+                return (typed.batch.events if hasattr(typed, "batch") else typed.events), ()
+        except DecodeError:
+            pass  # Some event cannot be read; which one is found out below, one by one.
+        return _parse_one_by_one(self.bodies)
 
 
 def parse_message(message: type[M], data: bytes, field: str) -> M:
@@ -59,7 +80,7 @@ def parse_append_usage(data: bytes) -> ReceivedBatch:
         InvalidInput: the frame itself cannot be read; faults inside one event become problems instead.
     """
     exact = _parse_exact(_ExactAppend, data)
-    return _parse_events(usage_service_pb2.AppendUsageRequest, data, exact, exact.events)
+    return ReceivedBatch(usage_service_pb2.AppendUsageRequest, data, exact)
 
 
 def parse_stream_batch(data: bytes) -> ReceivedBatch:
@@ -72,21 +93,12 @@ def parse_stream_batch(data: bytes) -> ReceivedBatch:
     if exact.WhichOneof("message") != "batch":
         told = "after its hello a stream carries batches only"
         raise InvalidInput(told, field="message", reason=problem.MALFORMED)
-    return _parse_events(
-        usage_service_pb2.StreamUsageRequest, data, exact.batch, exact.batch.events
-    )
+    return ReceivedBatch(usage_service_pb2.StreamUsageRequest, data, exact.batch)
 
 
-def _parse_events(
-    message: type[Message], data: bytes, exact: Any, bodies: Sequence[bytes]
-) -> ReceivedBatch:
-    try:
-        typed: Any = message.FromString(data)
-        if not _drop_unknown_fields(typed):
-            events = typed.batch.events if hasattr(typed, "batch") else typed.events
-            return ReceivedBatch(exact, events, list(bodies), ())
-    except DecodeError:
-        pass  # Some event cannot be read; which one is found out below, one by one.
+def _parse_one_by_one(
+    bodies: Sequence[bytes],
+) -> tuple[Sequence[record_pb2.UsageEvent], Sequence[Problem]]:
     events, found = [], []
     for position, body in enumerate(bodies):
         try:
@@ -94,19 +106,19 @@ def _parse_events(
         except InvalidInput as error:
             events.append(record_pb2.UsageEvent())
             found.append(Problem(position, error.field, error.reason, str(error)))
-    # With the events left as bytes, what is unknown can only be in the request around them.
-    if not found or _drop_unknown_fields(exact):
-        told = "the request has a field that its type does not have"
-        raise InvalidInput(told, field="request", reason=problem.UNKNOWN_FIELD)
-    return ReceivedBatch(exact, events, list(bodies), tuple(found))
+    return events, found
 
 
 def _parse_exact(twin: Any, data: bytes) -> Any:
     try:
-        return twin.FromString(data)
+        exact = twin.FromString(data)
     except DecodeError as error:
         told = f"the request is truncated or malformed: {error}"
         raise InvalidInput(told, field="request", reason=problem.MALFORMED) from error
+    if _drop_unknown_fields(exact):
+        told = "the request has a field that its type does not have"
+        raise InvalidInput(told, field="request", reason=problem.UNKNOWN_FIELD)
+    return exact
 
 
 def _drop_unknown_fields(message: Message) -> bool:

@@ -23,7 +23,8 @@ from counterfoil.limits import (
 from counterfoil.record import problem
 from counterfoil.record.kind import Kind
 from counterfoil.record.problem import Problem
-from counterfoil.record.text import check_id, check_metadata, is_id
+from counterfoil.record.text import ID_ALPHABET, check_id, check_metadata, is_id
+from counterfoil.twin import native, twin_of
 from counterfoil.v1 import record_pb2
 
 QUANTITIES: Final = ("input_tokens", "output_tokens", "tokens")
@@ -39,8 +40,12 @@ _COLUMNS: Final = (
     *_COLLECTIONS,
 )
 _READ = attrgetter(*_COLUMNS)
+if native is not None:
+    native.set_alphabet(ID_ALPHABET)
 
 Column = Sequence[Any]
+FindUnknown = Callable[[Collection[str]], Collection[str]]
+"""Given distinct receipt_ref values, those that are no known proof of training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,43 @@ class Window:
     last_us: int
 
 
+def accept_batch(
+    bodies: Sequence[bytes], window: Window, find_unknown: FindUnknown
+) -> Sequence[str] | None:
+    """The event ids of a batch with nothing to object to; None when :func:`check_batch` has to look closer.
+
+    What is accepted here has no problem there: it only saves parsing events that are plainly good.
+    """
+    looked = accept_usage(
+        bodies, window.first_us, window.last_us, TOKENS_MAX, ID_LENGTH_MAX, EVENT_SIZE_BYTES_MAX
+    )
+    if looked is None or (looked[1] and find_unknown(looked[1])):
+        return None
+    identities: Sequence[str] = looked[0]
+    return identities
+
+
+@twin_of
+def accept_usage(
+    _bodies: Sequence[bytes],
+    _first_us: int,
+    _last_us: int,
+    _quantity_max: int,
+    _id_length_max: int,
+    _event_size_max: int,
+) -> tuple[list[str], set[str]] | None:
+    """Event ids and distinct references of a batch that is plainly acceptable, or None: not certain.
+
+    Only the compiled twin is ever certain; in Python looking twice would cost more than it saves.
+    """
+    return None
+
+
 def check_batch(
     events: Sequence[record_pb2.UsageEvent],
     bodies: Sequence[bytes],
     window: Window,
-    find_unknown: Callable[[Collection[str]], Collection[str]],
+    find_unknown: FindUnknown,
 ) -> tuple[Sequence[str], list[Problem]]:
     """Check a batch of usage events.
 
@@ -143,9 +180,7 @@ def _check_quantity(column: Column, field: str) -> Iterator[Problem]:
             yield Problem(position, field, problem.ABSURD, told)
 
 
-def _check_references(
-    column: Column, find_unknown: Callable[[Collection[str]], Collection[str]]
-) -> Iterator[Problem]:
+def _check_references(column: Column, find_unknown: FindUnknown) -> Iterator[Problem]:
     distinct = set(column) - {""}
     unknown = set(find_unknown(distinct)) if distinct else set()
     if unknown:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+from counterfoil.twin import twin_of
+
 HASH_SIZE = 32
 """The length of every hash in the tree, in bytes (SHA-256)."""
 
@@ -29,6 +31,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(NODE_PREFIX + left + right).digest()
 
 
+@twin_of
 def hash_pairs(hashes: Sequence[bytes]) -> list[bytes]:
     """Return the parents of neighbours (0, 1), (2, 3) and so on; an odd last one has none.
 

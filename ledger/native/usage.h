@@ -1,0 +1,29 @@
+/* A quick look at one usage event: either everything in it is acceptable, or somebody else has to look closer. */
+#ifndef COUNTERFOIL_USAGE_H
+#define COUNTERFOIL_USAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    int64_t first_us, last_us;   /* the window, both ends included */
+    int64_t quantity_max;
+    size_t id_length_max, event_size_max;
+} usage_limits;
+
+typedef struct {
+    const unsigned char *data;
+    size_t size;
+} text_span;
+
+typedef struct {
+    text_span event_id, receipt_ref;
+} usage_event;
+
+void usage_allow(const unsigned char *alphabet, size_t size);
+
+/* 1 when the body is a UsageEvent with nothing to object to; 0 when that is not certain. */
+int usage_acceptable(const unsigned char *body, size_t size, const usage_limits *limits,
+                     usage_event *event);
+
+#endif
