@@ -13,7 +13,7 @@ _RUN_S = 120.0
 
 
 def measure(
-    directory: Directory, log: Path, plan: Plan, *, workers: int, seed: int, verify: bool
+    directory: Directory, logs: Path, plan: Plan, *, workers: int, seed: int, verify: bool
 ) -> Sample:
     """Call RecordTraining from many callers at a time.
 
@@ -23,7 +23,7 @@ def measure(
     Raises:
         Failed: a call failed, or a receipt did not verify.
     """
-    with Server(directory, workers, log) as server:
+    with Server(directory, workers, logs) as server:
         task = {
             "address": server.address,
             "vkey": directory.vkey,
@@ -34,7 +34,7 @@ def measure(
             "connections": STREAMS[workers],
             "verify": verify,
         }
-        with start_client("callers", task, log) as client, MemoryWatch(server) as memory:
+        with start_client("callers", task, logs) as client, MemoryWatch(server) as memory:
             client.read_line(_PREPARE_S)
             cpu_before_s = server.cpu_s()
             client.tell("go")

@@ -1,5 +1,6 @@
 """Child processes that are always ended: started in a group of their own, spoken to in lines, with time limits."""
 
+import itertools
 import json
 import os
 import select
@@ -13,6 +14,7 @@ from typing import Any, Final, Self
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _STOP_S: Final = 30.0
+_numbers = itertools.count(1)
 
 
 class Failed(Exception):
@@ -22,11 +24,11 @@ class Failed(Exception):
 class Child:
     """A running program. As a context manager it ends the program and everything that the program started."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, **options: Any) -> None:
-        """Start it; its standard error goes to a file."""
+    def __init__(self, name: str, command: Sequence[str], logs: Path, **options: Any) -> None:
+        """Start it; its standard error goes to a file of its own in the folder ``logs``."""
         self.name = name
-        self._log = log
-        with log.open("ab") as errors:
+        self._log = logs / f"{name.replace(' ', '-')}-{next(_numbers)}"
+        with self._log.open("wb") as errors:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
@@ -103,10 +105,10 @@ class Child:
         return code
 
 
-def start_client(module: str, task: dict[str, Any], log: Path) -> Child:
+def start_client(module: str, task: dict[str, Any], logs: Path, **options: Any) -> Child:
     """Start one of the client programs beside this module."""
     command = [sys.executable, "-m", f"benchmarks.harness.{module}", json.dumps(task)]
-    return Child(module, command, log)
+    return Child(module, command, logs, **options)
 
 
 def run_json(command: Sequence[str], timeout_s: float) -> dict[str, Any]:

@@ -1,18 +1,27 @@
 """One measurement of stream ingest: a server, one client process, and what both used."""
 
 import json
+import os
 from pathlib import Path
 
 from benchmarks.harness.child import Failed, start_client
 from benchmarks.harness.ledger import Directory, MemoryWatch, Server
-from benchmarks.harness.plan import STREAMS
+from benchmarks.harness.plan import PLAIN, STREAMS, Variant
 from benchmarks.harness.step import Sample
 
 _PREPARE_S = 120.0
 _RUN_S = 180.0
 
 
-def measure(directory: Directory, log: Path, *, workers: int, batches: int, seed: int) -> Sample:
+def measure(
+    directory: Directory,
+    logs: Path,
+    *,
+    workers: int,
+    batches: int,
+    seed: int,
+    variant: Variant = PLAIN,
+) -> Sample:
     """Stream batches into a directory.
 
     Returns:
@@ -22,15 +31,20 @@ def measure(directory: Directory, log: Path, *, workers: int, batches: int, seed
     Raises:
         Failed: something was not acknowledged, or did not verify.
     """
-    with Server(directory, workers, log) as server:
+    options = {} if variant.twin else {"env": {**os.environ, "COUNTERFOIL_TWIN": "off"}}
+    with Server(directory, workers, logs, **options) as server:
         task = {
             "address": server.address,
             "vkey": directory.vkey,
             "seed": seed,
             "batches": batches,
             "streams": STREAMS[workers],
+            "rich": variant.rich,
         }
-        with start_client("streamer", task, log) as client, MemoryWatch(server) as memory:
+        with (
+            start_client("streamer", task, logs, **options) as client,
+            MemoryWatch(server) as memory,
+        ):
             client.read_line(_PREPARE_S)
             cpu_before_s = server.cpu_s()
             client.tell("go")

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from benchmarks.harness.child import Child, Failed, run_json
 from benchmarks.harness.clock import stopwatch_s
@@ -57,11 +57,11 @@ class Server:
         address: where it listens. ready_s: how long its start took.
     """
 
-    def __init__(self, directory: Directory, workers: int, log: Path) -> None:
+    def __init__(self, directory: Directory, workers: int, logs: Path, **options: Any) -> None:
         """Start it and wait until it says that it is ready."""
         started_s = stopwatch_s()
         command = [*_CLI, "serve", str(directory.path), "--grpc", "127.0.0.1:0"]
-        self._child = Child("the server", [*command, "--workers", str(workers)], log)
+        self._child = Child("the server", [*command, "--workers", str(workers)], logs, **options)
         try:
             found = _READY.search(self._child.read_line(_START_S))
             if found is None:

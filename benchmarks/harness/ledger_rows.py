@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.harness import calls, ingest, ledger, storage
 from benchmarks.harness.child import run_json
 from benchmarks.harness.ledger import Directory
-from benchmarks.harness.plan import Plan
+from benchmarks.harness.plan import PLAIN, VARIANTS, Plan, Variant
 from benchmarks.harness.rows import BATCH_ROWS
 from benchmarks.harness.step import Sample, Step
 
@@ -26,10 +26,10 @@ _SLOWEST_PER_S = 10_000
 class LedgerRows:
     """Steps on fresh ledgers and on filled ones; the filled ones grow with each measurement, and are checked last."""
 
-    def __init__(self, plan: Plan, folder: Path, log: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, logs: Path) -> None:
         self._plan = plan
         self._folder = folder
-        self._log = log
+        self._logs = logs
         self._filled: dict[int, Directory] = {}
 
     def first(self) -> Iterator[Step]:
@@ -43,10 +43,14 @@ class LedgerRows:
             if size and size not in self._filled:
                 continue  # Filling failed, and has said so.
             for workers in self._plan.workers:
-                yield Step(f"ingest/{size}/{workers}", partial(self._ingest, size, workers))
+                yield Step(f"ingest/{size}/{workers}", partial(self._ingest, size, workers, PLAIN))
                 for how in ("verified", "parsed"):
                     key = f"training/{size}/{workers}/{how}"
                     yield Step(key, partial(self._training, size, workers, how))
+
+        for name, variant in VARIANTS.items():
+            workers = max(self._plan.workers)
+            yield Step(f"{name}/0/{workers}", partial(self._ingest, 0, workers, variant))
 
     def last(self) -> Iterator[Step]:
         """What is done once after the rounds: check the filled ledgers, with all that was added."""
@@ -62,12 +66,17 @@ class LedgerRows:
         rate = size / answer["seconds"]
         return {"records_per_s": rate, **_stored(directory, size, answer["raw_bytes"])}
 
-    def _ingest(self, size: int, workers: int, number: int) -> Sample:
+    def _ingest(self, size: int, workers: int, variant: Variant, number: int) -> Sample:
         # A fresh ledger gets the rows that PostgreSQL gets; a filled one must never get the same rows twice.
         seed = 1_000 * size + 10 * number + workers if size else number
         with self._directory(size) as directory:
             measured = ingest.measure(
-                directory, self._log, workers=workers, batches=self._plan.batches, seed=seed
+                directory,
+                self._logs,
+                workers=workers,
+                batches=self._plan.batches,
+                seed=seed,
+                variant=variant,
             )
             if size:
                 return measured
@@ -80,7 +89,7 @@ class LedgerRows:
         seed = 100 * number + 10 * workers + int(verify)
         with self._directory(size) as directory:
             return calls.measure(
-                directory, self._log, self._plan, workers=workers, seed=seed, verify=verify
+                directory, self._logs, self._plan, workers=workers, seed=seed, verify=verify
             )
 
     def _directory(self, size: int) -> AbstractContextManager[Directory]:

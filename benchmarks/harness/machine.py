@@ -13,6 +13,8 @@ from typing import Any, Final
 from benchmarks.harness.child import ROOT
 from benchmarks.harness.clock import stopwatch_s
 
+from counterfoil.twin import native
+
 _PACKAGES: Final = (
     "blake3",
     "grpcio",
@@ -37,6 +39,8 @@ def describe(folder: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "openssl": ssl.OPENSSL_VERSION,
         "packages": {name: _version(name) for name in _PACKAGES},
+        # Without it the batch functions run in Python.
+        "compiled_twin": native is not None,
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain")),
         "disk_flush_ms": _flush_ms(folder),

@@ -64,7 +64,7 @@ def find_programs() -> Path:
 
 
 @contextmanager
-def running(folder: Path, log: Path) -> Iterator[Postgres]:
+def running(folder: Path, logs: Path) -> Iterator[Postgres]:
     """A fresh database in a folder that must not exist yet; it is left there, stopped.
 
     Raises:
@@ -80,7 +80,7 @@ def running(folder: Path, log: Path) -> Iterator[Postgres]:
         _init(programs, data, as_user)
         options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         command = [str(programs / "postgres"), "-D", str(data), "-k", str(sockets), *options]
-        with Child("postgres", command, log, **as_user) as child:
+        with Child("postgres", command, logs, **as_user) as child:
             conninfo = f"host={sockets} dbname=postgres user=bench"
             _wait_until_ready(programs, sockets, child)
             yield Postgres(conninfo, _version(programs), child.pid)
@@ -116,7 +116,15 @@ def _init(programs: Path, data: Path, as_user: dict[str, Any]) -> None:
 
 def _wait_until_ready(programs: Path, sockets: Path, child: Child) -> None:
     for _attempt in range(int(_START_S)):
-        command = [str(programs / "pg_isready"), "-h", str(sockets), "-t", str(_ATTEMPT_S)]
+        command = [
+            str(programs / "pg_isready"),
+            "-h",
+            str(sockets),
+            "-U",
+            "bench",
+            "-t",
+            str(_ATTEMPT_S),
+        ]
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:
             return
         if child.ended(_ATTEMPT_S):

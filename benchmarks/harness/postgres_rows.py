@@ -15,16 +15,16 @@ _PREPARE_S = 120.0
 _RUN_S = 180.0
 
 
-def each_round(database: Postgres, plan: Plan, log: Path) -> Iterator[Step]:
+def each_round(database: Postgres, plan: Plan, logs: Path) -> Iterator[Step]:
     """What is measured in each round: each way, with each number of connections."""
     for way in WAYS:
         for connections in plan.connections:
             key = f"postgres/{way}/{connections}"
-            yield Step(key, partial(_load, database, plan, log, way, connections))
+            yield Step(key, partial(_load, database, plan, logs, way, connections))
 
 
 def _load(
-    database: Postgres, plan: Plan, log: Path, way: str, connections: int, number: int
+    database: Postgres, plan: Plan, logs: Path, way: str, connections: int, number: int
 ) -> Sample:
     task = {
         "conninfo": database.conninfo,
@@ -34,7 +34,7 @@ def _load(
         "seed": number,
         "batches": plan.batches,
     }
-    with start_client("loader", task, log) as client:
+    with start_client("loader", task, logs) as client:
         client.read_line(_PREPARE_S)
         client.tell("go")
         answer = json.loads(client.read_line(_RUN_S))

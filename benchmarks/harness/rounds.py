@@ -45,17 +45,18 @@ def run(plan: Plan, folder: Path, say: Say) -> Measured:
         folder: an empty one; the caller removes it. say: hears how it goes.
     """
     measured = Measured()
-    log = folder / "log"
-    rows = LedgerRows(plan, folder, log)
+    logs = folder / "logs"
+    logs.mkdir()
+    rows = LedgerRows(plan, folder, logs)
     started_s = stopwatch_s()
     _take(measured, rows.first(), 0, say)
     with ExitStack() as stack:
-        database = _start_postgres(stack, measured, folder, log, say)
+        database = _start_postgres(stack, measured, folder, logs, say)
         for number in range(plan.rounds):
             begun_s = stopwatch_s()
             steps = list(rows.each_round())
             if database is not None:
-                steps += postgres_rows.each_round(database, plan, log)
+                steps += postgres_rows.each_round(database, plan, logs)
             # Another order each time: what a neighbour leaves behind meets somebody else.
             random.Random(number).shuffle(steps)
             say(f"round {number + 1} of {plan.rounds}")
@@ -84,10 +85,10 @@ def _take(measured: Measured, steps: Iterable[Step], number: int, say: Say) -> N
 
 
 def _start_postgres(
-    stack: ExitStack, measured: Measured, folder: Path, log: Path, say: Say
+    stack: ExitStack, measured: Measured, folder: Path, logs: Path, say: Say
 ) -> postgres.Postgres | None:
     try:
-        database = stack.enter_context(postgres.running(folder / "postgres", log))
+        database = stack.enter_context(postgres.running(folder / "postgres", logs))
     except Failed as error:
         measured.failures["postgres"] = str(error)
         say(f"  PostgreSQL is not measured: {error}")

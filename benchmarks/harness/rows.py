@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from counterfoil.v1.record_pb2 import UsageEvent
+from counterfoil.v1.record_pb2 import CONSENT_COMMERCIAL, CONSENT_INFERENCE, Attribution, UsageEvent
 
 BATCH_ROWS: Final = 1_000
 
@@ -59,6 +59,18 @@ def _row(draw: bytes, now_us: int) -> Row:
 def make_bodies(seed: int, batch: int, now_us: int, count: int = BATCH_ROWS) -> list[bytes]:
     """The rows of one batch as serialized UsageEvents."""
     return serialize(make_rows(seed, batch, now_us, count))
+
+
+def make_rich_bodies(seed: int, batch: int, now_us: int, count: int = BATCH_ROWS) -> list[bytes]:
+    """The same with what a table needs other tables for: consents, metadata, and a share for each of two assets."""
+    shares = [Attribution(asset_id=_ASSETS[at], parts_per_million=500_000) for at in (0, 1)]
+    rest = UsageEvent(
+        attributions=shares,
+        consents=[CONSENT_INFERENCE, CONSENT_COMMERCIAL],
+        metadata={"region": "eu-central"},
+    ).SerializeToString(deterministic=True)
+    # These fields have the highest numbers: behind the others they stand as protobuf would write them.
+    return [body + rest for body in make_bodies(seed, batch, now_us, count)]
 
 
 def serialize(rows: Sequence[Row]) -> list[bytes]:

@@ -3,7 +3,7 @@
 It makes its events, connects, says ``ready``, waits for a line, works, and prints one JSON object. Each stream has a
 connection and a thread of its own; all take their next batch from one queue, so that none is left with a rest.
 
-    python -m benchmarks.harness.streamer '{"address": ..., "vkey": ..., "seed": 1, "batches": 200, "streams": 1}'
+    python -m benchmarks.harness.streamer '{"address": ..., "vkey": ..., "seed": 1, "batches": 200, ...}'
 """
 
 import gc
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.harness.clock import cpu_s, now_us, stopwatch_s
-from benchmarks.harness.rows import make_bodies
+from benchmarks.harness.rows import make_bodies, make_rich_bodies
 
 from counterfoil_client import LedgerClient
 from counterfoil_client.evidence import UsageResult
@@ -40,7 +40,8 @@ class Tally:
 def run(task: dict[str, Any]) -> dict[str, Any]:
     """Stream all batches of a task; the seconds count from the first batch sent to the last receipt verified."""
     made_us = now_us()
-    batches = deque(make_bodies(task["seed"], at, made_us) for at in range(task["batches"]))
+    make = make_rich_bodies if task["rich"] else make_bodies
+    batches = deque(make(task["seed"], at, made_us) for at in range(task["batches"]))
     sizes = [sum(map(len, batch)) for batch in batches]
     records = sum(map(len, batches))
     clients = [

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.harness.plan import Plan
+from benchmarks.harness.plan import VARIANTS, Plan
 from benchmarks.harness.postgres_rows import WAYS
 from benchmarks.harness.rounds import Measured
 
@@ -76,6 +76,10 @@ def lines(plan: Plan, measured: Measured) -> Iterator[Line]:
         for workers in plan.workers:
             label = f"Counterfoil, stream, {_count(workers, 'worker')}, log {_size(size)}"
             yield _line(measured, f"ingest/{size}/{workers}", label, _LEDGER_LACKS)
+    for name, variant in VARIANTS.items():
+        workers = max(plan.workers)
+        label = f"Counterfoil, {variant.label}, {_count(workers, 'worker')}, log empty"
+        yield _line(measured, f"{name}/0/{workers}", label, _LEDGER_LACKS)
     for way in WAYS:
         for connections in plan.connections:
             label = f"PostgreSQL, {_WAY_LABELS[way]}, {_count(connections, 'connection')}"
@@ -147,11 +151,13 @@ def targets(plan: Plan, measured: Measured) -> Iterator[Target]:
 def _line(measured: Measured, key: str, label: str, lacks: str) -> Line:
     reason = measured.failures.get(key) or measured.failures.get(key.partition("/")[0], "")
     if not measured.samples.get(key):
-        return Line(key, label, lacks, reason=f"did not run: {reason}")
+        return Line(key, label, lacks, reason=f"did not run: {_short(reason)}")
     names = sorted({name for sample in measured.samples[key] for name in sample})
     found = {name: Spread.of(measured.of(key, name)) for name in names}
     metrics = {name: spread for name, spread in found.items() if spread is not None}
-    return Line(key, label, lacks, metrics, f"failed in a round: {reason}" if reason else "")
+    return Line(
+        key, label, lacks, metrics, f"failed in a round: {_short(reason)}" if reason else ""
+    )
 
 
 def _checked(measured: Measured, size: int) -> Line:
@@ -174,6 +180,12 @@ def _best_rate(measured: Measured, prefix: str) -> float:
     """The best median of the rows whose keys begin so."""
     keys = [key for key in measured.samples if key.startswith(prefix)]
     return max((statistics.median(measured.of(key, "records_per_s")) for key in keys), default=0.0)
+
+
+def _short(reason: str) -> str:
+    """The beginning and the last line, which in the report of a crash says what happened."""
+    rows = reason.splitlines() or [""]
+    return rows[0] if len(rows) == 1 else f"{rows[0][:60]} ... {rows[-1]}"
 
 
 def _size(size: int) -> str:

@@ -66,7 +66,7 @@ def test_a_good_batch_keeps_its_exact_bytes(frame: Frame, parse: Parse) -> None:
 
     assert list(received.bodies) == BODIES
     assert [serialize(event) for event in received.events] == BODIES
-    assert received.problems == ()
+    assert list(received.problems) == []
     assert received.request.backfill is True
 
 
@@ -87,7 +87,7 @@ def test_bodies_in_unusual_bytes_are_kept_as_sent(frame: Frame, parse: Parse) ->
     unusual = [
         usual[len(head) :] + head,
         field_bytes(1, b"other") + usual,
-        usual + b"\x58\x00"[:0] + element_bytes(7, b"pt_42_9f8e7d6c"),
+        usual + element_bytes(7, b"pt_42_9f8e7d6c"),
         usual.replace(head, b"\x8a\x00\x02e0"),
         usual + field_varint(4, 3) + field_varint(4, 10),
     ]
@@ -95,7 +95,7 @@ def test_bodies_in_unusual_bytes_are_kept_as_sent(frame: Frame, parse: Parse) ->
     received = parse(frame(unusual))
 
     assert list(received.bodies) == unusual
-    assert received.problems == ()
+    assert list(received.problems) == []
     assert all(event == received.events[0] for event in received.events)
     assert all(body != usual for body in received.bodies)
 
@@ -245,9 +245,7 @@ def test_text_around_the_events_must_be_utf8() -> None:
     assert (error.field, error.reason) == ("request", problem.MALFORMED)
 
 
-@pytest.mark.parametrize(
-    "data", [b"", HELLO, field_varint(9, 1)], ids=["nothing", "hello", "unknown"]
-)
+@pytest.mark.parametrize("data", [b"", HELLO], ids=["nothing", "hello"])
 def test_a_stream_carries_batches(data: bytes) -> None:
     """Where a batch belongs, a hello or an empty message is refused."""
     error = refusal(parse_stream_batch, data)

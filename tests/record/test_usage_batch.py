@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from counterfoil import limits
 from counterfoil.record import USAGE, Problem, problem
-from counterfoil.record.usage import Window, check_batch
+from counterfoil.record.usage import Window, accept_batch, check_batch
 from counterfoil.v1 import record_pb2
 
 from .samples import TIME_US, good, serialize
@@ -120,6 +120,17 @@ def test_a_batch_of_one_is_judged_as_its_event_is(event: record_pb2.UsageEvent) 
     assert plain(run([event])) == reference([event])
 
 
+@given(st.lists(events(), min_size=1, max_size=4))
+@settings(derandomize=True, deadline=None, max_examples=400)
+def test_what_is_accepted_at_a_glance_is_good(batch: list[record_pb2.UsageEvent]) -> None:
+    """The shortcut that parses nothing accepts no event in which the check finds a problem, and tells its ids."""
+    ids = accept_batch([serialize(event) for event in batch], WINDOW, find_unknown)
+
+    if ids is not None:
+        assert reference(batch) == []
+        assert list(ids) == [event.event_id for event in batch]
+
+
 WINDOWS = (
     WINDOW,
     Window(0, limits.TIME_US_MAX),
@@ -149,6 +160,8 @@ def test_the_fast_answer_is_the_slow_one(window: Window) -> None:
         beside = plain(run([event, bad_neighbour], window))
         assert alone == [item for item in beside if item[0] == 0], time_us
         assert alone == reference([event], window), time_us
+        glance = accept_batch([serialize(event)], window, find_unknown)
+        assert glance is None or not alone, time_us
 
 
 def test_both_edges_of_the_window_belong_to_it() -> None:
@@ -190,6 +203,7 @@ def test_neighbours_of_a_bad_event_are_not_affected(changes: dict[str, Any]) -> 
         found = run(batch)
         assert {item.position for item in found} == {at}, (SEED, at)
         assert len(found) == 1
+        assert accept_batch([serialize(event) for event in batch], WINDOW, find_unknown) is None
 
 
 def test_every_bad_event_of_a_batch_is_named() -> None:

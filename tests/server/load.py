@@ -110,7 +110,9 @@ class Load:
                         result = stream.ack().result
                         self._journal.took(pending.pop(0), result)
             except (grpc.RpcError, StopIteration) as error:
-                self._journal.failed(pending, error if isinstance(error, grpc.RpcError) else stream.call)
+                self._journal.failed(
+                    pending, error if isinstance(error, grpc.RpcError) else stream.call
+                )
 
 
 def missing(answered: Iterable[bytes], logged: Iterable[bytes]) -> list[bytes]:

@@ -84,7 +84,9 @@ def open_stream(edge: Edge) -> Iterator[Stream]:
 
 
 @contextmanager
-def streaming(edge: Edge, stream_id: str, submitter: str = "host_1") -> Iterator[tuple[Stream, int]]:
+def streaming(
+    edge: Edge, stream_id: str, submitter: str = "host_1"
+) -> Iterator[tuple[Stream, int]]:
     """A stream that has said hello, and the last sequence that the ledger has of it."""
     with open_stream(edge) as stream:
         stream.send(frame_hello(stream_id, submitter))

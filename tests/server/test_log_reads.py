@@ -148,7 +148,16 @@ def test_a_size_of_zero_means_the_newest_tree(small: Small) -> None:
 def test_proofs_beyond_the_log_are_out_of_range(small: Small) -> None:
     """Sizes and indexes that are negative, reversed or not there yet are OUT_OF_RANGE, not an empty proof."""
     end = small.size
-    for index, size in ((end, 0), (end, end), (0, end + 1), (5, 5), (6, 5), (-1, 5), (0, -1), (0, 2**63 - 1)):
+    for index, size in (
+        (end, 0),
+        (end, end),
+        (0, end + 1),
+        (5, 5),
+        (6, 5),
+        (-1, 5),
+        (0, -1),
+        (0, 2**63 - 1),
+    ):
         fault = refused(lambda index=index, size=size: inclusion(small.edge, index, size))  # type: ignore[misc]
         assert (fault.code, fault.reason) == (grpc.StatusCode.OUT_OF_RANGE, "OUT_OF_RANGE"), (
             index,

@@ -170,13 +170,9 @@ def test_wrong_utf_8_in_a_record_refuses_it(edge: Edge, service: str) -> None:
     expect_invalid(lambda: edge.raw(path, data), "request", "FIELD_MALFORMED")
 
 
-@pytest.mark.parametrize(
-    ("service", "field"), [("Training", "training"), ("Payout", "payout")]
-)
+@pytest.mark.parametrize(("service", "field"), [("Training", "training"), ("Payout", "payout")])
 @pytest.mark.parametrize("times", [0, 2])
-def test_a_request_holds_its_record_once(
-    edge: Edge, service: str, field: str, times: int
-) -> None:
+def test_a_request_holds_its_record_once(edge: Edge, service: str, field: str, times: int) -> None:
     """A record that is missing, or that protobuf would merge from two, is refused: nobody sent the merged one."""
     path = f"/counterfoil.v1.{service}Service/Record{service}"
     before = edge.size()

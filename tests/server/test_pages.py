@@ -26,7 +26,9 @@ def filled(own_ledger: LedgerProcess) -> Iterator[Edge]:
     with connected(own_ledger) as edge:
         for at in range(SINGLES):
             creator, model = CREATORS[at % 3], MODELS[at % 2]
-            edge.train(training(creator_id=creator, model_id=model, dataset_id=f"d{at % 4}", notes=fresh()))
+            edge.train(
+                training(creator_id=creator, model_id=model, dataset_id=f"d{at % 4}", notes=fresh())
+            )
             edge.pay(payout(creator_id=creator, period=PERIODS[at % 2], tx_ref=fresh()))
             edge.append([event() for _ in range(at % 3)] or [event()])
         yield edge
@@ -65,9 +67,7 @@ def payouts(edge: Edge, page_size: int, **filters: str) -> list[Any]:
     """ListPayouts to the end."""
     return walk(
         lambda token: edge.payout.ListPayouts(
-            payout_service_pb2.ListPayoutsRequest(
-                page_size=page_size, page_token=token, **filters
-            )
+            payout_service_pb2.ListPayoutsRequest(page_size=page_size, page_token=token, **filters)
         ),
         "payouts",
         page_size or 100,
@@ -256,7 +256,12 @@ def test_a_token_is_good_for_its_own_list_only(filled: Edge) -> None:
     request = training_service_pb2.ListTrainingsRequest(creator_id="c1", page_size=1)
     mine = filled.training.ListTrainings(request).next_page_token
     expect_bad_token(filled, mine, kind=2)
-    for filters in ({}, {"creator_id": "c2"}, {"model_id": "c1"}, {"creator_id": "c1", "model_id": "m1"}):
+    for filters in (
+        {},
+        {"creator_id": "c2"},
+        {"model_id": "c1"},
+        {"creator_id": "c1", "model_id": "m1"},
+    ):
         other = training_service_pb2.ListTrainingsRequest(page_token=mine, **filters)
         expect_invalid(
             lambda other=other: filled.training.ListTrainings(other),  # type: ignore[misc]
@@ -272,7 +277,9 @@ def test_a_token_of_another_log_is_refused(filled: Edge, edge: Edge) -> None:
     expect_bad_token(edge, list_entries(filled, page_size=1).next_page_token)
 
 
-@pytest.mark.parametrize(("age_us", "good"), [(3 * DAY_US - 60_000_000, True), (3 * DAY_US + 60_000_000, False)])
+@pytest.mark.parametrize(
+    ("age_us", "good"), [(3 * DAY_US - 60_000_000, True), (3 * DAY_US + 60_000_000, False)]
+)
 def test_a_token_is_good_for_72_hours(
     filled: Edge, monkeypatch: pytest.MonkeyPatch, age_us: int, good: bool
 ) -> None:

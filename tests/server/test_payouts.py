@@ -34,7 +34,16 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ),
     *(
         ({"period": period}, "period", "FIELD_MALFORMED")
-        for period in ("", "2026-13", "2026-00", "2026-1", "26-01", "2026-01-32", "2026/01", "2026-01\n")
+        for period in (
+            "",
+            "2026-13",
+            "2026-00",
+            "2026-1",
+            "26-01",
+            "2026-01-32",
+            "2026/01",
+            "2026-01\n",
+        )
     ),
     ({"status": 0}, "status", "FIELD_MISSING"),
     ({"status": 99}, "status", "FIELD_MISSING"),
@@ -73,7 +82,13 @@ def test_only_the_whole_id_of_a_payout_finds_it(edge: Edge) -> None:
     known = edge.pay().payout_id
     _, index, tag = known.split("_")
     other_tag = "0" * 8 if tag != "0" * 8 else "1" * 8
-    for name in ("", index, f"pay_{index}_{other_tag}", f"pt_{index}_{tag}", edge.train().training_id):
+    for name in (
+        "",
+        index,
+        f"pay_{index}_{other_tag}",
+        f"pt_{index}_{tag}",
+        edge.train().training_id,
+    ):
         request = payout_service_pb2.GetPayoutRequest(payout_id=name)
         fault = refused(lambda request=request: edge.payout.GetPayout(request))  # type: ignore[misc]
         assert (fault.code, fault.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND"), name
@@ -105,9 +120,7 @@ def test_a_bad_name_around_a_payout_is_refused(
     expect_invalid(lambda: edge.pay(**names), field, reason)
 
 
-@pytest.mark.parametrize(
-    "amount", ["0", "0.00", "1", "123456789012345678.123456789012345678"]
-)
+@pytest.mark.parametrize("amount", ["0", "0.00", "1", "123456789012345678.123456789012345678"])
 @pytest.mark.parametrize("period", ["2026", "2026-12", "2026-12-31"])
 def test_amounts_and_periods_are_kept_as_they_are_written(
     edge: Edge, amount: str, period: str

@@ -15,7 +15,16 @@ from counterfoil.v1 import record_pb2, usage_service_pb2
 from counterfoil.wire import element_bytes
 
 from ..support.ledger_process import ORIGIN
-from .edge import Edge, event, exact, expect_invalid, fresh, frame_events, records_of, verify_accepted
+from .edge import (
+    Edge,
+    event,
+    exact,
+    expect_invalid,
+    fresh,
+    frame_events,
+    records_of,
+    verify_accepted,
+)
 from .streams import Stream, frame_batch, frame_hello, open_stream, streaming
 
 DUPLICATE, REJECTED = usage_service_pb2.OUTCOME_DUPLICATE, usage_service_pb2.OUTCOME_REJECTED

@@ -150,7 +150,9 @@ def test_fifty_idle_tails_see_the_same_new_entry(edge: Edge) -> None:
     """Tails do not take entries from each other."""
     start = edge.size()
     calls = [
-        edge.log.TailEntries(log_service_pb2.TailEntriesRequest(start_index=start), timeout=PATIENCE_S)
+        edge.log.TailEntries(
+            log_service_pb2.TailEntriesRequest(start_index=start), timeout=PATIENCE_S
+        )
         for _ in range(50)
     ]
     try:

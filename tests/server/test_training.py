@@ -230,4 +230,4 @@ def test_a_party_signature_covers_the_whole_training(edge: Edge) -> None:
 def test_a_role_that_is_unknown_is_refused(edge: Edge) -> None:
     """A party must have one of the roles that the API knows."""
     body = signed(training(notes=fresh()), role=99)
-    expect_invalid(lambda: edge.train(body), "training.signatures[0].role", "FIELD_MALFORMED")
+    expect_invalid(lambda: edge.train(body), "training.signatures[0].role", "FIELD_MISSING")

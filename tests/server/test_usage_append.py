@@ -279,9 +279,7 @@ def test_backfill_excuses_no_impossible_time(edge: Edge, time_us: int) -> None:
 def test_backfill_lets_in_no_future(edge: Edge) -> None:
     """Backfill does not move the edge ahead of the clock."""
     ahead = event(event_time_us=now_us() + 3600 * SECOND_US)
-    expect_middle_refused(
-        edge, ahead, "event_time_us", "TIME_OUTSIDE_WINDOW", backfill=True
-    )
+    expect_middle_refused(edge, ahead, "event_time_us", "TIME_OUTSIDE_WINDOW", backfill=True)
 
 
 def test_a_batch_with_nothing_acceptable_logs_nothing(edge: Edge) -> None:

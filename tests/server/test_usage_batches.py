@@ -104,16 +104,12 @@ def test_a_message_beyond_the_transport_limit_is_not_even_read(
 ) -> None:
     """64 MiB are refused by the transport, whether they come as they are or as a small compressed bomb."""
     before = edge.size()
-    fault = refused(
-        lambda: edge.raw(APPEND_USAGE, b"\x7a" * (64 * MIB), compression=compression)
-    )
+    fault = refused(lambda: edge.raw(APPEND_USAGE, b"\x7a" * (64 * MIB), compression=compression))
     assert fault.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert edge.size() == before
 
 
-def test_references_to_what_is_no_training_are_refused_one_by_one(
-    edge: Edge, other: Edge
-) -> None:
+def test_references_to_what_is_no_training_are_refused_one_by_one(edge: Edge, other: Edge) -> None:
     """Only the id of a training record of this very log is a reference; each other one is refused by itself."""
     known = edge.train().training_id
     prefix, index, tag = known.split("_")

@@ -18,6 +18,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("counterfoil.note", "counterfoil.entry"),
     ("counterfoil.tlog", "counterfoil.keys", "counterfoil.wire"),
     ("counterfoil.twin",),
+    ("counterfoil._native",),
     ("counterfoil.limits",),
     ("counterfoil.errors",),
     # The package itself: importing any module runs it, so it imports nothing of the project.

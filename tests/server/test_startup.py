@@ -1,0 +1,257 @@
+"""Starts that must not succeed: one line that says what to do, exit code 2, and no trace left behind."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ..support.ledger_process import LedgerProcess, run_cli
+from .edge import connected, event
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with some entries that was stopped."""
+    process = LedgerProcess(tmp_path_factory.mktemp("template") / "ledger")
+    process.start()
+    with connected(process) as edge:
+        edge.append([event()])
+    assert process.stop() == 0
+    return process.directory
+
+
+@pytest.fixture
+def copy(template: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test to spoil."""
+    return Path(shutil.copytree(template, tmp_path / "ledger"))
+
+
+def set_setting(directory: Path, name: str, value: str) -> None:
+    """Give a setting of counterfoil.toml another value, as TOML."""
+    path = directory / "counterfoil.toml"
+    changed, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", path.read_text())
+    assert count == 1
+    path.write_text(changed)
+
+
+def expect_refused(directory: Path, *options: str, hints: tuple[str, ...]) -> str:
+    """`counterfoil serve` must end with 2 and one line that holds all the hints."""
+    done = run_cli("serve", directory, "--grpc", "127.0.0.1:0", *options)
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("counterfoil: "), done.stderr
+    for hint in hints:
+        assert hint in done.stderr, done.stderr
+    return done.stderr
+
+
+def append_setting(line: str) -> Callable[[Path], None]:
+    """Add a line to the settings."""
+    return lambda directory: (directory / "counterfoil.toml").open("a").write(line + "\n") and None
+
+
+def change_setting(name: str, value: str) -> Callable[[Path], None]:
+    """Give a setting another value."""
+    return lambda directory: set_setting(directory, name, value)
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    """Remove a file or folder."""
+
+    def spoil(directory: Path) -> None:
+        path = directory / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return spoil
+
+
+def write(name: str, data: bytes) -> Callable[[Path], None]:
+    """Replace a file."""
+    return lambda directory: (directory / name).write_bytes(data) and None
+
+
+def replace_by_folder(name: str) -> Callable[[Path], None]:
+    """Put a folder where a file belongs."""
+
+    def spoil(directory: Path) -> None:
+        (directory / name).unlink()
+        (directory / name).mkdir()
+
+    return spoil
+
+
+SPOILED: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "no settings": (remove("counterfoil.toml"), ("counterfoil init",)),
+    "settings are a folder": (replace_by_folder("counterfoil.toml"), ("cannot be read",)),
+    "settings are not TOML": (write("counterfoil.toml", b"origin = \n"), ("cannot be read",)),
+    "settings are not text": (write("counterfoil.toml", b"\xff\xfe"), ("cannot be read",)),
+    "settings are empty": (write("counterfoil.toml", b"\n"), ("origin",)),
+    "unknown setting": (append_setting('orgin = "x"'), ("unknown setting orgin", "origin")),
+    "text for a number": (change_setting("map_size_bytes", '"2"'), ("map_size_bytes", "a number")),
+    "a negative number": (change_setting("window_past_s", "-1"), ("window_past_s",)),
+    "true for a number": (change_setting("map_size_bytes", "true"), ("map_size_bytes",)),
+    "a number for text": (change_setting("origin", "5"), ("origin", "text")),
+    "unknown environment": (change_setting("environment", '"test"'), ("live", "sandbox")),
+    "other environment": (change_setting("environment", '"sandbox"'), ("live", "sandbox")),
+    "other origin": (change_setting("origin", '"other.example/ledger"'), ("other.example/ledger",)),
+    "no key": (remove("signing.key"), ("signing.key", "missing", "backup")),
+    "key is empty": (write("signing.key", b"\n"), ("signing.key", "cannot be read")),
+    "key is not text": (write("signing.key", b"\xff\n"), ("signing.key", "cannot be read")),
+    "no anchor": (remove("anchor"), ("anchor", "--new-anchor")),
+    "anchor is empty": (write("anchor", bytes(2048)), ("anchor", "--new-anchor")),
+    "anchor is nonsense": (write("anchor", b"nonsense"), ("anchor", "put the right file back")),
+    "no store": (remove("store"), ("store",)),
+    "store is empty": (write("store/data.mdb", b"\n"), ("store",)),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_spoiled_directory_is_refused_with_what_to_do(copy: Path, name: str) -> None:
+    """Whatever is missing, unreadable or contradictory in a directory is named in one line."""
+    spoil, hints = SPOILED[name]
+    spoil(copy)
+    expect_refused(copy, hints=hints)
+
+
+@pytest.mark.parametrize("name", ["no key", "no anchor", "other environment"])
+def test_workers_are_refused_like_a_single_server(copy: Path, name: str) -> None:
+    """What a worker finds wrong becomes the one line and the exit code of the command."""
+    spoil, hints = SPOILED[name]
+    spoil(copy)
+    expect_refused(copy, "--workers", "2", hints=hints)
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "file"])
+def test_a_place_that_is_no_ledger_is_refused(tmp_path: Path, kind: str) -> None:
+    """A directory that does not exist, that is empty, and a file each get a line that says how to go on."""
+    place = tmp_path / "place"
+    if kind == "empty":
+        place.mkdir()
+    elif kind == "file":
+        place.write_text("no ledger\n")
+    hints = ("cannot be read",) if kind == "file" else ("counterfoil init", str(place))
+    expect_refused(place, hints=hints)
+    assert place.exists() == (kind != "missing")
+
+
+@pytest.mark.parametrize(
+    ("address", "hints"),
+    [
+        ("nonsense", ("HOST:PORT",)),
+        ("127.0.0.1", ("HOST:PORT",)),
+        ("127.0.0.1:99999", ("HOST:PORT",)),
+        ("192.0.2.1:0", ("cannot listen", "--grpc")),
+        ("no.such.host.invalid:7070", ("cannot listen", "--grpc")),
+        (f"{'x' * 300}:7070", ("cannot listen", "--grpc")),
+    ],
+)
+def test_an_address_that_cannot_be_served_is_refused(
+    template: Path, address: str, hints: tuple[str, ...]
+) -> None:
+    """Addresses that are none, or of no interface of this machine, are told apart from a taken port."""
+    expect_refused(template, "--grpc", address, hints=hints)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use_is_refused(template: Path, workers: str) -> None:
+    """A port that another program listens on is named, with the option that chooses another one."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = expect_refused(
+            template, "--grpc", address, "--workers", workers, hints=("cannot listen", "--grpc")
+        )
+        assert address in told
+
+
+@pytest.fixture(scope="module")
+def served(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
+    """A ledger that is being served."""
+    process = LedgerProcess(tmp_path_factory.mktemp("served") / "ledger")
+    process.start("--workers", "2")
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "workers"])
+@pytest.mark.parametrize("port", ["another", "the same"])
+def test_a_second_server_on_a_directory_is_refused(
+    served: LedgerProcess, options: tuple[str, ...], port: str
+) -> None:
+    """Beside a running server, whatever the port and the number of workers, a second one does not start."""
+    address = ("--grpc", served.address) if port == "the same" else ()
+    expect_refused(
+        served.directory, *address, *options, hints=("another server", str(served.directory))
+    )
+    with connected(served) as edge:
+        assert edge.append([event()]).accepted == 1
+
+
+def test_an_old_copy_of_the_store_is_refused(ledger: LedgerProcess, tmp_path: Path) -> None:
+    """A store that was put back from before the newest signed tree would begin a second history: no start."""
+    with connected(ledger) as edge:
+        edge.append([event()])
+    assert ledger.stop() == 0
+    old = shutil.copytree(ledger.directory / "store", tmp_path / "old")
+    ledger.start()
+    with connected(ledger) as edge:
+        edge.append([event()])
+        newest = edge.info()
+    assert ledger.stop() == 0
+    new = shutil.copytree(ledger.directory / "store", tmp_path / "new")
+
+    put_back(ledger, old)
+    told = expect_refused(ledger.directory, hints=("old copy", "second history"))
+    assert "2 entries" in told
+    assert "3 have been signed" in told
+    expect_refused(ledger.directory, "--workers", "2", hints=("old copy",))
+    put_back(ledger, new)
+    ledger.start()
+    with connected(ledger) as edge:
+        assert edge.info() == newest
+
+
+def test_a_store_that_is_ahead_of_its_anchor_is_served(
+    ledger: LedgerProcess, tmp_path: Path
+) -> None:
+    """An anchor that lags, as after a crash behind the commit, catches up at the next start."""
+    kept = shutil.copy(ledger.directory / "anchor", tmp_path / "anchor")
+    with connected(ledger) as edge:
+        edge.append([event()])
+        newest = edge.info()
+    assert ledger.stop() == 0
+    shutil.copy(kept, ledger.directory / "anchor")
+
+    ledger.start()
+
+    with connected(ledger) as edge:
+        assert edge.info() == newest
+    assert b"\n2\n" in (ledger.directory / "anchor").read_bytes()
+
+
+def test_a_store_of_another_history_is_refused(ledger: LedgerProcess, template: Path) -> None:
+    """Another log's store, of the same name and as long, is not what was signed here."""
+    with connected(ledger) as edge:
+        edge.append([event()])
+    assert ledger.stop() == 0
+    mine = shutil.copytree(ledger.directory / "store", ledger.directory / "mine")
+    put_back(ledger, template / "store")
+    expect_refused(ledger.directory, hints=("key",))
+    put_back(ledger, Path(mine))
+    ledger.start()
+
+
+def put_back(ledger: LedgerProcess, store: Path) -> None:
+    """Replace the store of a ledger by a copy."""
+    shutil.rmtree(ledger.directory / "store")
+    shutil.copytree(store, ledger.directory / "store")
