@@ -40,6 +40,7 @@ class Plan:
         batches: batches of 1,000 for each ingest measurement.
         callers, call_s, warm_up_s: who calls RecordTraining, and for how long.
         connections: of each PostgreSQL row, one backend each.
+        judged: the numbers are held against the targets.
         budget_s: no further round begins when it would probably end later than this.
     """
 
@@ -51,6 +52,7 @@ class Plan:
     call_s: float = 4.0
     warm_up_s: float = 0.5
     connections: tuple[int, ...] = (1, 2)
+    judged: bool = True
     budget_s: float = 540.0
 
 
@@ -58,5 +60,13 @@ DEFAULT: Final = Plan()
 LONG: Final = Plan(sizes=(0, 1_000_000, 10_000_000), call_s=8.0, budget_s=3600.0)
 # Shows that the harness works; its numbers mean nothing.
 TINY: Final = Plan(
-    sizes=(0, 4_000), rounds=1, batches=4, callers=4, call_s=0.3, warm_up_s=0.05, connections=(1,)
+    sizes=(0, 4_000),
+    workers=(1,),
+    rounds=1,
+    batches=4,
+    callers=4,
+    call_s=0.3,
+    warm_up_s=0.05,
+    connections=(1,),
+    judged=False,
 )

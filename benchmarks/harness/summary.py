@@ -113,6 +113,8 @@ def restarts(plan: Plan, measured: Measured) -> Iterator[Line]:
 
 def targets(plan: Plan, measured: Measured) -> Iterator[Target]:
     """What the ledger has to reach, as far as this run can tell."""
+    if not plan.judged:
+        return
     largest = max(plan.sizes)
     empty_rate = _best_rate(measured, "ingest/0/")
     rivals = ("postgres/copy-conflict/", "postgres/unnest/")

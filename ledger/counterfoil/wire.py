@@ -6,6 +6,7 @@ groups, no fixed-width fields. A reader that also wants one single form compares
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from counterfoil.errors import VerificationError
 
@@ -40,7 +41,13 @@ def field_bytes(number: int, value: bytes) -> bytes:
 
 def element_bytes(number: int, value: bytes) -> bytes:
     """One element of a repeated length-delimited field, which is written even when it is empty."""
-    return encode_varint(number << 3 | LENGTH_DELIMITED) + encode_varint(len(value)) + value
+    return _element_head(number, len(value)) + value
+
+
+@lru_cache(maxsize=1024)
+def _element_head(number: int, size: int) -> bytes:
+    # Nearly all elements are hashes, all of one size.
+    return encode_varint(number << 3 | LENGTH_DELIMITED) + encode_varint(size)
 
 
 def parse_varint(data: bytes, at: int) -> tuple[int, int]:

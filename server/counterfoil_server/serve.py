@@ -11,6 +11,7 @@ from typing import Final
 
 import grpc
 import structlog
+import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -34,8 +35,8 @@ EXIT_OUTCOME_UNKNOWN: Final = 70
 DRAIN_S: Final = 10.0
 # Batches make many small objects that all die together: collect seldom.
 _GC_THRESHOLD: Final = (100_000, 50, 100)
-# The sequencer's thread gets its turn beside a busy event loop after this long instead of 5 ms.
-_SWITCH_INTERVAL_S: Final = 0.0005
+# How long the sequencer's thread may wait for its turn beside a busy event loop, and the other way round.
+_SWITCH_INTERVAL_S: Final = 0.002
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_SIZE_BYTES_MAX),
@@ -77,7 +78,8 @@ def run_worker(
         shared: other processes listen on the same port. first: this one merges the catalog's runs.
     """
     set_up_logging()
-    return asyncio.run(_run(settings, address, announce, shared=shared, first=first))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, address, announce, shared=shared, first=first))
 
 
 async def _run(

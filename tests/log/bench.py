@@ -111,6 +111,10 @@ class Bench:
         """Open the log on the store and anchor at hand."""
         self.log = Log(self.store, self.signer, self.anchor, lambda: self.now_us, SANDBOX)
 
+    def forgive(self) -> None:
+        """Let the log append again after a failure, as if nobody looked at the store before."""
+        self.log._failed = None
+
     def restart(self) -> None:
         """Do what a new process would: open store, anchor and log again."""
         self.close()

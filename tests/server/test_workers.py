@@ -32,6 +32,8 @@ from .load import Journal, Load, expect_fsck_sound, expect_sound
 
 # Connections are spread by the kernel; that all of these land on one of two workers does not happen.
 CONNECTIONS = 24
+# How long workers without calls under way may take to notice that they are alone.
+STOP_S_MAX = 15.0
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ def test_workers_end_when_their_parent_is_killed(pair: LedgerProcess) -> None:
     workers: list[Any] = workers_of(pair)
     os.kill(pair.pid, signal.SIGKILL)
     try:
-        _, alive = psutil.wait_procs(workers, timeout=15)
+        _, alive = psutil.wait_procs(workers, timeout=STOP_S_MAX)
         assert not alive, "workers serve on although a second server may start beside them"
     finally:
         for worker in workers:

@@ -40,6 +40,7 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
             "grpc_status",
             "nacl",
             "structlog",
+            "uvloop",
         }
     ),
     "counterfoil_client": frozenset({"blake3", "google", "grpc", "grpc_status", "nacl"}),

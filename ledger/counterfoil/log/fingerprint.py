@@ -42,10 +42,12 @@ def fingerprints(secret: bytes, domain: str, texts: Sequence[str]) -> Fingerprin
     keys = _keys(secret, domain)
     padded = np.array(texts, dtype=np.str_)
     width = padded.dtype.itemsize // 4
-    points = padded.view(np.uint32).reshape(len(texts), width).astype(np.uint64)
+    # No text of a record is longer than the keys; one that is asked for may be, and counts by its beginning.
+    columns = padded.view(np.uint32).reshape(len(texts), width)[:, :_TEXT_LENGTH_MAX]
+    points = columns.astype(np.uint64)
     # numpy's matrix product of unsigned numbers wraps modulo 2^64, as the hash wants. Padding is zero and adds
     # nothing; no identifier holds a zero character, so that length need not be mixed in.
-    mixed: Fingerprints = points @ keys[1 : width + 1] + keys[0]
+    mixed: Fingerprints = points @ keys[1 : points.shape[1] + 1] + keys[0]
     mixed ^= mixed >> _SHIFT
     mixed *= _MIX
     mixed ^= mixed >> _SHIFT

@@ -157,7 +157,7 @@ def _check_format(snapshot: Snapshot, origin: str) -> None:
     value = snapshot.get(META, FORMAT_KEY)
     if value is None:
         raise StartupError("the store has no log; make one with `counterfoil init`")
-    version, stored = bytes(value)[0], bytes(value)[1:].decode(errors="replace")
+    version, stored = int.from_bytes(value[:1]), bytes(value[1:]).decode(errors="replace")
     if version != FORMAT_VERSION:
         raise StartupError(
             f"the store has layout version {version}; this program knows {FORMAT_VERSION}"

@@ -7,7 +7,7 @@ tile levels are computed from at most 256 hashes below them.
 from collections.abc import Sequence
 
 from counterfoil.entry import HASH_SIZE
-from counterfoil.errors import IntegrityError, OutOfRange
+from counterfoil.errors import IntegrityError
 from counterfoil.log.layout import BATCH, TILE, BatchPart, index_key, parse_index_key
 from counterfoil.store import Snapshot, Transaction
 from counterfoil.tlog import TILE_WIDTH, root_hash
@@ -37,24 +37,23 @@ def write_tiles(transaction: Transaction, complete: New) -> None:
 
 
 def find_part(snapshot: Snapshot, index: int) -> BatchPart:
-    """The batch part that holds an entry; valid while the snapshot is open.
+    """The batch part that holds an entry, which the log must have; valid while the snapshot is open.
 
     Raises:
-        OutOfRange: there is no such entry.
+        IntegrityError: its part is missing, or is not what its key says.
     """
     for _, value in snapshot.scan(BATCH, end=index_key(index + 1), limit=1, reverse=True):
         part = BatchPart(value)
         if part.first <= index < part.first + part.count:
             return part
-    raise OutOfRange(f"there is no entry {index}", size=index)
+    raise IntegrityError(f"the batch of entry {index} is missing or damaged", index=index)
 
 
 def read_leaf_hashes(snapshot: Snapshot, begin: int, end: int) -> list[bytes]:
     """The leaf hashes of the entries [begin, end), all of which must be there.
 
     Raises:
-        OutOfRange: they are not.
-        IntegrityError: a batch between them is missing.
+        IntegrityError: a batch of them is missing.
     """
     if begin >= end:
         return []
@@ -68,7 +67,7 @@ def read_leaf_hashes(snapshot: Snapshot, begin: int, end: int) -> list[bytes]:
         hashes += part.leaf_hashes(0, min(part.count, end - part.first))
         following = part.first + part.count
     if len(hashes) != end - begin:
-        raise OutOfRange(f"there is no entry {begin + len(hashes)}", size=begin + len(hashes))
+        raise IntegrityError(f"the batch of entry {following} is missing", index=following)
     return hashes
 
 
@@ -76,7 +75,7 @@ def read_node(snapshot: Snapshot, level: int, index: int) -> bytes:
     """The hash of the complete subtree of 2^level leaves at an index.
 
     Raises:
-        OutOfRange, IntegrityError: its leaves are not there, or a tile is missing.
+        IntegrityError: a batch or a tile is missing.
     """
     tile_level, height = divmod(level, _TILE_HEIGHT)
     begin, end = index << height, (index + 1) << height

@@ -27,8 +27,9 @@ from counterfoil.store import Snapshot, Transaction
 # Runs of one level that make a merge due. Four keeps the number of runs, which each look-up pays for, near the
 # number of times that a record is written again: both grow with log4 of the log.
 FAN: Final = 4
-# A merge up to this many entries is done in the commit itself.
-INLINE_COUNT_MAX: Final = 65_536
+# A merge up to this many entries is done in the commit itself. One less than 4^8: four runs of level 7 are for
+# compaction, four of any level below it for the commit, so that both never take the same run.
+INLINE_COUNT_MAX: Final = 65_535
 _ENTRY_SIZE = 16
 # A value of 1 MiB less LMDB's page header fills its pages exactly, and freed ones fit the next.
 CHUNK_COUNT: Final = (VALUE_SIZE_BYTES_MAX - 16) // _ENTRY_SIZE
@@ -99,8 +100,12 @@ def parse_runs(value: bytes) -> Runs:
             runs.append(Run(number, level, entries, fences))
     except struct.error as error:
         raise IntegrityError("the stored list of catalog runs is cut short") from error
-    if version != _VERSION or at != len(value):
+    numbers = {run.number for run in runs}
+    told = all(run.level == level_of(run.count) for run in runs)
+    if version != _VERSION or at != len(value) or len({*numbers, next_number}) != count + 1:
         raise IntegrityError("the stored list of catalog runs is damaged")
+    if max(numbers, default=-1) > next_number or not told:
+        raise IntegrityError("the stored list of catalog runs contradicts itself")
     return Runs(next_number, tuple(runs))
 
 
