@@ -33,9 +33,11 @@ class LedgerRows:
         self._filled: dict[int, Directory] = {}
 
     def first(self) -> Iterator[Step]:
-        """What has to be done once before the rounds: fill a ledger for each size."""
+        """What has to be done once before the rounds: fill a ledger for each size, and check it."""
         for size in filter(None, self._plan.sizes):
             yield Step(f"fill/{size}", partial(self._fill, size))
+            if size in self._filled:
+                yield Step(f"fsck/{size}", partial(_check, self._filled[size]))
 
     def each_round(self) -> Iterator[Step]:
         """What is measured in each round."""
@@ -55,7 +57,7 @@ class LedgerRows:
     def last(self) -> Iterator[Step]:
         """What is done once after the rounds: check the filled ledgers, with all that was added."""
         for size, directory in self._filled.items():
-            yield Step(f"fsck/{size}", partial(_check, directory))
+            yield Step(f"fsck-grown/{size}", partial(_check, directory))
 
     def _fill(self, size: int, _number: int) -> Sample:
         directory = ledger.init(self._folder / f"filled-{size}")

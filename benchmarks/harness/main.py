@@ -23,7 +23,7 @@ WORK: Final = ROOT / "benchmarks" / "out"
 
 
 def main() -> int:
-    """Measure; the exit code is 1 when something that was to be measured failed."""
+    """Measure; the exit code is 1 when a measurement of the ledger failed. Others fail visibly, in their row."""
     arguments = _parser().parse_args()
     plan = LONG if arguments.long else TINY if arguments.tiny else DEFAULT
     if arguments.rounds is not None:
@@ -49,7 +49,7 @@ def main() -> int:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(result + "\n")
     _say(f"\n{measured.rounds} rounds in {measured.seconds:.0f} s; all samples: {arguments.output}")
-    return 1 if measured.failures else 0
+    return int(any(not key.startswith("postgres") for key in measured.failures))
 
 
 def _parser() -> argparse.ArgumentParser:

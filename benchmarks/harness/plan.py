@@ -53,7 +53,7 @@ class Plan:
     warm_up_s: float = 0.5
     connections: tuple[int, ...] = (1, 2)
     judged: bool = True
-    budget_s: float = 540.0
+    budget_s: float = 480.0
 
 
 DEFAULT: Final = Plan()

@@ -51,8 +51,10 @@ def find_programs() -> Path:
     """The folder of the newest PostgreSQL there is.
 
     Raises:
-        Failed: there is none.
+        Failed: there is none, or the client that speaks to it is missing.
     """
+    if importlib.util.find_spec("psycopg") is None:
+        raise Failed("psycopg is not installed: it comes with the extra [bench]")
     spec = importlib.util.find_spec(_WHEEL)
     places = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
     found = [folder for place in places for folder in place.glob("pginstall*/bin")]

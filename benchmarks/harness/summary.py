@@ -1,4 +1,4 @@
-"""From samples to rows: medians with their spread, what each contender does not do, and the targets."""
+"""From samples to rows: medians with their spread, what each contender does not do."""
 
 import statistics
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Final
 from benchmarks.harness.plan import VARIANTS, Plan
 from benchmarks.harness.postgres_rows import WAYS
 from benchmarks.harness.rounds import Measured
+from benchmarks.harness.rows import BATCH_ROWS
 
 _LEDGER_LACKS: Final = "SQL, update, delete"
 _WAY_LABELS: Final = {
@@ -55,47 +56,52 @@ class Line:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Target:
-    """Something that the ledger has to reach, and whether it did in this run."""
-
-    what: str
-    value: float
-    bound: float
-    at_least: bool
-
-    @property
-    def met(self) -> bool:
-        """Whether it was reached."""
-        return self.value >= self.bound if self.at_least else self.value <= self.bound
-
-
 def lines(plan: Plan, measured: Measured) -> Iterator[Line]:
     """The rows of the table, in order."""
-    for size in plan.sizes:
-        for workers in plan.workers:
-            label = f"Counterfoil, stream, {_count(workers, 'worker')}, log {_size(size)}"
-            yield _line(measured, f"ingest/{size}/{workers}", label, _LEDGER_LACKS)
-    for name, variant in VARIANTS.items():
-        workers = max(plan.workers)
-        label = f"Counterfoil, {variant.label}, {_count(workers, 'worker')}, log empty"
-        yield _line(measured, f"{name}/0/{workers}", label, _LEDGER_LACKS)
+    yield from _ingest_lines(plan, measured)
     for way in WAYS:
         for connections in plan.connections:
-            label = f"PostgreSQL, {_WAY_LABELS[way]}, {_count(connections, 'connection')}"
+            label = f"PostgreSQL, {_WAY_LABELS[way]}, {count_of(connections, 'connection')}"
             yield _line(measured, f"postgres/{way}/{connections}", label, _WAY_LACKS[way])
     for label, reason, lacks in _SLOTS:
         yield Line(label.lower(), label, lacks, reason=reason)
     for size in plan.sizes:
         for workers in plan.workers:
             for how in ("verified", "parsed"):
-                label = f"RecordTraining, {plan.callers} callers, {how}, {_count(workers, 'worker')}, log {_size(size)}"
+                told = f"{plan.callers} callers, {how}, {count_of(workers, 'worker')}"
+                label = f"RecordTraining, {told}, log {size_of(size)}"
                 yield _line(measured, f"training/{size}/{workers}/{how}", label, _LEDGER_LACKS)
     for size in plan.sizes:
-        if size:
-            label = f"Bulk fill without network, log {_size(size)}"
-            yield _line(measured, f"fill/{size}", label, "network, parsing")
-        yield _checked(measured, size)
+        yield from _offline_lines(plan, measured, size)
+
+
+def _ingest_lines(plan: Plan, measured: Measured) -> Iterator[Line]:
+    for size in plan.sizes:
+        for workers in plan.workers:
+            label = f"Counterfoil, stream, {count_of(workers, 'worker')}, log {size_of(size)}"
+            yield _line(measured, f"ingest/{size}/{workers}", label, _LEDGER_LACKS)
+    for name, variant in VARIANTS.items():
+        workers = max(plan.workers)
+        label = f"Counterfoil, {variant.label}, {count_of(workers, 'worker')}, log empty"
+        yield _line(measured, f"{name}/0/{workers}", label, _LEDGER_LACKS)
+
+
+def _offline_lines(plan: Plan, measured: Measured, size: int) -> Iterator[Line]:
+    if size:
+        filled = f"log {size_of(size)}"
+        yield _line(measured, f"fill/{size}", f"Bulk fill, {filled}", "network, parsing")
+        yield _line(measured, f"fsck/{size}", f"fsck, {filled}", "")
+        label = f"fsck, {filled} and what the rounds added"
+        yield _line(measured, f"fsck-grown/{size}", label, "")
+        return
+    rates = [
+        rate
+        for workers in plan.workers
+        for rate in measured.of(f"ingest/0/{workers}", "fsck_records_per_s")
+    ]
+    if spread := Spread.of(rates):
+        label = f"fsck, log {size_of(plan.batches * BATCH_ROWS)}"
+        yield Line("fsck/0", label, "", {"records_per_s": spread})
 
 
 def restarts(plan: Plan, measured: Measured) -> Iterator[Line]:
@@ -106,48 +112,9 @@ def restarts(plan: Plan, measured: Measured) -> Iterator[Line]:
             for how in ("verified", "parsed"):
                 starts += measured.of(f"training/{size}/{workers}/{how}", "ready_s")
             spread = Spread.of(starts)
-            label = f"Start to ready, {_count(workers, 'worker')}, log {_size(size)}"
+            label = f"Start to ready, {count_of(workers, 'worker')}, log {size_of(size)}"
             metrics = {"ready_s": spread} if spread else {}
             yield Line(f"restart/{size}/{workers}", label, "", metrics)
-
-
-def targets(plan: Plan, measured: Measured) -> Iterator[Target]:
-    """What the ledger has to reach, as far as this run can tell."""
-    if not plan.judged:
-        return
-    largest = max(plan.sizes)
-    empty_rate = _best_rate(measured, "ingest/0/")
-    rivals = ("postgres/copy-conflict/", "postgres/unnest/")
-    yield Target("stream ingest, records/s", empty_rate, 80_000, at_least=True)
-    if rival := max(_best_rate(measured, prefix) for prefix in rivals):
-        what = "stream ingest / best PostgreSQL with a unique event id"
-        yield Target(what, empty_rate / rival, 1.0, at_least=True)
-    calls = _best_rate(measured, "training/0/")
-    yield Target("RecordTraining, records/s", calls, 2_000, at_least=True)
-    if largest and empty_rate and calls:
-        for name, before in (("ingest", empty_rate), ("training", calls)):
-            what = f"{name}, rate at {_size(largest)} / rate at empty"
-            after = _best_rate(measured, f"{name}/{largest}/")
-            yield Target(what, after / before, 0.8, at_least=True)
-    memory = [
-        value
-        for key in measured.samples
-        if key.split("/")[1:2] == [str(largest)]
-        for value in measured.of(key, "rss_anon_bytes")
-    ]
-    if memory:
-        what = f"server memory at {_size(largest)}, MiB beyond the page cache"
-        yield Target(what, max(memory) / (1 << 20), 400, at_least=False)
-    for key in (f"fill/{largest}", *(f"ingest/{largest}/{n}" for n in plan.workers)):
-        stored = measured.of(key, "stored_bytes_per_record")
-        raw = measured.of(key, "raw_bytes_per_record")
-        if stored and raw:
-            what = f"bytes stored per record, log {_size(largest)}"
-            bound = 1.7 * statistics.median(raw) + 74
-            yield Target(what, statistics.median(stored), bound, at_least=False)
-            break
-    if checks := measured.of(f"fsck/{largest}", "records_per_s"):
-        yield Target("fsck, records/s", checks[0], 150_000, at_least=True)
 
 
 def _line(measured: Measured, key: str, label: str, lacks: str) -> Line:
@@ -162,39 +129,19 @@ def _line(measured: Measured, key: str, label: str, lacks: str) -> Line:
     )
 
 
-def _checked(measured: Measured, size: int) -> Line:
-    label = f"fsck, log {_size(size)} and what was added"
-    if size:
-        return _line(measured, f"fsck/{size}", label, "")
-    rates = [
-        rate
-        for key in measured.samples
-        if key.startswith("ingest/0/")
-        for rate in measured.of(key, "fsck_records_per_s")
-    ]
-    spread = Spread.of(rates)
-    if spread is None:
-        return Line("fsck/0", label, "", reason="did not run")
-    return Line("fsck/0", label, "", {"records_per_s": spread})
-
-
-def _best_rate(measured: Measured, prefix: str) -> float:
-    """The best median of the rows whose keys begin so."""
-    keys = [key for key in measured.samples if key.startswith(prefix)]
-    return max((statistics.median(measured.of(key, "records_per_s")) for key in keys), default=0.0)
-
-
 def _short(reason: str) -> str:
     """The beginning and the last line, which in the report of a crash says what happened."""
     rows = reason.splitlines() or [""]
     return rows[0] if len(rows) == 1 else f"{rows[0][:60]} ... {rows[-1]}"
 
 
-def _size(size: int) -> str:
+def size_of(size: int) -> str:
+    """A number of records, for people."""
     if size == 0:
         return "empty"
     return f"{size // 1_000_000} M" if size % 1_000_000 == 0 else f"{size:,}"
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
+    """A number of things."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

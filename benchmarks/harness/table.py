@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from benchmarks.harness.plan import Plan
 from benchmarks.harness.rounds import Measured
-from benchmarks.harness.summary import Line, Spread, lines, restarts, targets
+from benchmarks.harness.summary import Line, Spread, lines, restarts
+from benchmarks.harness.targets import targets
 
 FORMAT: Final = "counterfoil/benchmark@v1"
 _MIB: Final = 1 << 20
@@ -42,8 +43,8 @@ def format_table(plan: Plan, measured: Measured) -> str:
     text += [*_align(starts), ""]
     for target in targets(plan, measured):
         sign, verdict = (">=" if target.at_least else "<="), "met" if target.met else "NOT MET"
-        value = f"{target.value:,.2f}" if target.value < 100 else f"{target.value:,.0f}"
-        text.append(f"{verdict:8} {target.what}: {value} ({sign} {target.bound:,g})")
+        value, bound = _round(target.value), _round(target.bound)
+        text.append(f"{verdict:8} {target.what}: {value} ({sign} {bound})")
     return "\n".join(line.rstrip() for line in text)
 
 
@@ -72,6 +73,10 @@ def _cells(line: Line) -> list[str]:
 
 def _last(line: Line) -> str:
     return f"{line.lacks}  [{line.reason}]" if line.reason else line.lacks
+
+
+def _round(value: float) -> str:
+    return f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:

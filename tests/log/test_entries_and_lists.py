@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from counterfoil.entry import parse_record
 from counterfoil.errors import NotFound, OutOfRange
 from counterfoil.limits import TREE_SIZE_MAX
 from counterfoil.log.read import (
@@ -167,15 +168,12 @@ def test_identities_are_found(filled: Bench) -> None:
     entries = filled.entries()
     with filled.store.snapshot() as snapshot:
         for entry in entries[1:]:
-            body = entry.kind.message.FromString(entry.body)
-            if entry.kind is USAGE:
-                asked = ("host", USAGE.identity("", body))
-            elif entry.kind is TRAINING:
-                number = int(str(getattr(body, "artifact_hash"))[7:])  # noqa: B009 - of one kind
-                asked = (f"host{number % 2}", f"t{number}")
-            else:
-                asked = ("host", f"p{str(getattr(body, 'amount'))[:-3]}")  # noqa: B009
-            assert find_identity(snapshot, filled.log.secret, entry.kind, *asked) == entry
+            fields = parse_record(entry.record)
+            asked = entry.kind.identity(
+                fields.request_id, entry.kind.message.FromString(entry.body)
+            )
+            found = find_identity(snapshot, filled.log.secret, entry.kind, fields.submitter, asked)
+            assert found == entry
 
 
 @pytest.mark.parametrize(

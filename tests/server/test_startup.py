@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import shutil
 import signal
@@ -20,6 +19,7 @@ from counterfoil_cli.main import main
 
 from ..support.ledger_process import LedgerProcess
 from .edge import PATIENCE_S, connected, event
+from .settings import set_setting
 
 Spoil = Callable[[Path], None]
 
@@ -39,14 +39,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(template: Path, tmp_path: Path) -> Path:
     """A copy of it for one test to spoil."""
     return Path(shutil.copytree(template, tmp_path / "ledger"))
-
-
-def set_setting(directory: Path, name: str, value: str) -> None:
-    """Give a setting of counterfoil.toml another value, as TOML."""
-    path = directory / "counterfoil.toml"
-    changed, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", path.read_text())
-    assert count == 1
-    path.write_text(changed)
 
 
 def expect_refused(directory: Path, *options: str, hints: tuple[str, ...]) -> str:

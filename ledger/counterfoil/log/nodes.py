@@ -42,9 +42,10 @@ def find_part(snapshot: Snapshot, index: int) -> BatchPart:
     Raises:
         IntegrityError: its part is missing, or is not what its key says.
     """
-    for _, value in snapshot.scan(BATCH, end=index_key(index + 1), limit=1, reverse=True):
+    for key, value in snapshot.scan(BATCH, end=index_key(index + 1), limit=1, reverse=True):
         part = BatchPart(value)
-        if part.first <= index < part.first + part.count:
+        # A leaf does not hold its index: a part that tells another first index would serve one entry for another.
+        if parse_index_key(key)[0] == part.first <= index < part.first + part.count:
             return part
     raise IntegrityError(f"the batch of entry {index} is missing or damaged", index=index)
 

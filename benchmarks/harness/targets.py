@@ -1,0 +1,68 @@
+"""What the ledger has to reach, and whether it did: the targets of the project, held against one run."""
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.harness.plan import Plan
+from benchmarks.harness.rounds import Measured
+from benchmarks.harness.summary import size_of
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that the ledger has to reach, and whether it did in this run."""
+
+    what: str
+    value: float
+    bound: float
+    at_least: bool
+
+    @property
+    def met(self) -> bool:
+        """Whether it was reached."""
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+
+def targets(plan: Plan, measured: Measured) -> Iterator[Target]:
+    """What the ledger has to reach, as far as this run can tell."""
+    if not plan.judged:
+        return
+    largest = max(plan.sizes)
+    empty_rate = _best_rate(measured, "ingest/0/")
+    rivals = ("postgres/copy-conflict/", "postgres/unnest/")
+    yield Target("stream ingest, records/s", empty_rate, 80_000, at_least=True)
+    if rival := max(_best_rate(measured, prefix) for prefix in rivals):
+        what = "stream ingest / best PostgreSQL with a unique event id"
+        yield Target(what, empty_rate / rival, 1.0, at_least=True)
+    calls = _best_rate(measured, "training/0/")
+    yield Target("RecordTraining, records/s", calls, 2_000, at_least=True)
+    if largest and empty_rate and calls:
+        for name, before in (("ingest", empty_rate), ("training", calls)):
+            what = f"{name}, rate at {size_of(largest)} / rate at empty"
+            after = _best_rate(measured, f"{name}/{largest}/")
+            yield Target(what, after / before, 0.8, at_least=True)
+    if memory := _peak_memory_bytes(measured, largest):
+        what = f"server memory at {size_of(largest)}, MiB beyond the page cache"
+        yield Target(what, memory / (1 << 20), 400, at_least=False)
+    # A fresh ledger is looked at after it was written to, a filled one before.
+    key = f"fill/{largest}" if largest else f"ingest/0/{max(plan.workers)}"
+    if stored := measured.of(key, "stored_bytes_per_record"):
+        raw = statistics.median(measured.of(key, "raw_bytes_per_record"))
+        what = f"bytes stored per record of {raw:.0f}, log {size_of(largest)}"
+        yield Target(what, statistics.median(stored), 1.7 * raw + 74, at_least=False)
+    if checks := measured.of(f"fsck/{largest}", "records_per_s"):
+        yield Target(f"fsck at {size_of(largest)}, records/s", checks[0], 150_000, at_least=True)
+
+
+def _best_rate(measured: Measured, prefix: str) -> float:
+    """The best median of the rows whose keys begin so."""
+    keys = [key for key in measured.samples if key.startswith(prefix)]
+    return max((statistics.median(measured.of(key, "records_per_s")) for key in keys), default=0.0)
+
+
+def _peak_memory_bytes(measured: Measured, size: int) -> float:
+    """The most that any server used on a log of a size."""
+    keys = [key for key in measured.samples if key.split("/")[1:2] == [str(size)]]
+    peaks = [peak for key in keys for peak in measured.of(key, "rss_anon_bytes")]
+    return max(peaks, default=0.0)

@@ -1,0 +1,154 @@
+"""Fuzz the compiled twin under AddressSanitizer and UndefinedBehaviorSanitizer, against its Python reference.
+
+    python scripts/fuzz_twin.py --cases 1000000 --seed 1
+
+Builds the twin with the sanitizers into a temporary folder, and starts itself again with their run-time library loaded
+first. A finding ends the process with the sanitizer's report; a difference with the seed and the case.
+"""
+
+import argparse
+import importlib.util
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
+
+
+def main() -> int:
+    """Build and start again under the sanitizers, or, started so, fuzz."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--twin", type=Path, help="a twin that was built before; then nothing is built"
+    )
+    asked = parser.parse_args()
+    if asked.twin is not None:
+        fuzz(load(asked.twin), asked.cases, asked.seed)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        twin = Path(folder) / "_native.abi3.so"
+        built = subprocess.run(
+            [sys.executable, ROOT / "scripts" / "build_twin.py", twin, *SANITIZERS], check=False
+        )
+        if built.returncode:
+            print("NOT FUZZED: the twin cannot be built with sanitizers here")
+            return 1
+        library = subprocess.run(
+            ["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": library,
+            # CPython keeps what it allocated at its end; reads and writes are what is looked for here.
+            "ASAN_OPTIONS": "detect_leaks=0",
+            "PYTHONMALLOC": "malloc",
+        }
+        command = [
+            sys.executable,
+            __file__,
+            "--twin",
+            twin,
+            f"--cases={asked.cases}",
+            f"--seed={asked.seed}",
+        ]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+def load(path: Path) -> Any:
+    """Put a twin in the place of the one that is installed, before anything else is imported."""
+    spec = importlib.util.spec_from_file_location("counterfoil._native", path)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules["counterfoil._native"] = module
+    return module
+
+
+def fuzz(native: Any, cases: int, seed: int) -> None:
+    """Compare the twin with its reference on mutated events and on random hashes."""
+    from counterfoil import twin
+    from counterfoil.limits import EVENT_SIZE_BYTES_MAX, ID_LENGTH_MAX, TIME_US_MAX, TOKENS_MAX
+    from counterfoil.record.usage import Window, check_batch
+    from counterfoil.tlog.hashing import hash_pairs
+    from counterfoil.v1 import record_pb2
+
+    assert (
+        twin.native is native
+        and hash_pairs is native.hash_pairs
+        and entry.commit_batch is native.commit_batch
+    )
+    chance = random.Random(seed)  # noqa: S311 - a fuzzer has to repeat itself
+    window = Window(1, TIME_US_MAX)
+    accepted = 0
+    for case, body in zip(range(cases), bodies(chance), strict=False):
+        looked = native.accept_usage(
+            [body], window.first_us, window.last_us, TOKENS_MAX, ID_LENGTH_MAX, EVENT_SIZE_BYTES_MAX
+        )
+        if looked is not None:
+            accepted += 1
+            event = record_pb2.UsageEvent.FromString(body)
+            problems = check_batch([event], [body], window, lambda _references: ())[1]
+            if problems or looked[0] != [event.event_id] or looked[1] != {event.receipt_ref} - {""}:
+                raise SystemExit(
+                    f"seed {seed}, case {case}: {body.hex()} is accepted: {looked}, {problems}"
+                )
+        if case % 8 == 0:
+            compare(native, twin.references, chance, body, f"seed {seed}, case {case}")
+    print(f"{cases} cases, {accepted} accepted, no difference, no finding (seed {seed})")
+
+
+def compare(native: Any, references: Any, chance: random.Random, body: bytes, where: str) -> None:
+    """The hash functions on random input of random length."""
+    count = chance.randrange(5)
+    salts, hashes = chance.randbytes(16 * count), [chance.randbytes(32) for _ in range(count)]
+    records = [body * chance.randrange(4) for _ in range(count)]
+    head, previous = chance.randbytes(11), chance.randbytes(32)
+    native.choose_hardware(bool(chance.randrange(2)))
+    for name, arguments in (
+        ("commit_batch", (salts, records)),
+        ("chain_hashes", (head, previous, hashes)),
+        ("hash_pairs", (hashes,)),
+    ):
+        if getattr(native, name)(*arguments) != references[name](*arguments):
+            raise SystemExit(f"{where}: {name}{arguments} differs")
+
+
+def bodies(chance: random.Random) -> Iterator[bytes]:
+    """Events, most of them with a few bytes changed, cut out, put in or repeated."""
+    from counterfoil.v1 import record_pb2
+
+    while True:
+        event = record_pb2.UsageEvent(
+            event_id="e" * chance.choice([0, 1, 36, 128, 129]),
+            event_time_us=chance.choice([0, 1, 1_700_000_000_000_000, -1]),
+            model_id=chance.choice(["", "m", "org/model:1"]),
+            input_tokens=chance.choice([0, 7, 10**12, 10**12 + 1]),
+            receipt_ref=chance.choice(["", "pt_1_00000000"]),
+            action=chance.choice(["", "inference", "ä"]),
+        )
+        body = bytearray(event.SerializeToString())
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(body) + 1)
+            match chance.randrange(4):
+                case 0:
+                    body[at:at] = chance.randbytes(chance.randrange(1, 12))
+                case 1:
+                    del body[at : at + chance.randrange(1, 8)]
+                case 2:
+                    body[at:at] = body[: chance.randrange(len(body) + 1)]
+                case _ if at < len(body):
+                    body[at] = chance.randrange(256)
+        yield bytes(body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
