@@ -10,7 +10,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format generate bench clean
+.PHONY: help venv demo test check format generate fuzz bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ format: venv ## Format the code and mend what the linter can
 	@echo "== ruff"
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+fuzz: venv ## Fuzz the compiled twin under sanitizers (CASES=1000000)
+	@echo "== fuzz"
+	@$(BIN)/python scripts/fuzz_twin.py --cases $(or $(CASES),1000000)
 
 generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
 	@echo "== protoc"

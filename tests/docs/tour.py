@@ -1,0 +1,78 @@
+"""Runs the commands that a page shows, one after the other, and compares what they print.
+
+What differs from run to run (keys, ids, times, hashes, addresses) is compared by its form, and a later command that
+names such a value is given the one of this run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from ..support.ledger_process import LedgerProcess
+
+_VARIABLE = re.compile(
+    r"example\.com/ledger\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}"  # a verifier key
+    r"|\b(?:gen|pt|ev|pay)_\d+_[0-9a-f]{8}\b"  # an entry's id
+    r"|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"  # a time of the log
+    r"|[A-Za-z0-9+/]{43,}={0,2}"  # a hash or a signature
+    r"|\d[\d,]* a second"
+    r"|127\.0\.0\.1:\d+"
+)
+
+
+class Tour:
+    """A folder in which the commands run, and what their values are this time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._values: dict[str, str] = {}
+        self._ledger: LedgerProcess | None = None
+        # The program as it is in this environment, wherever its script may be.
+        program = folder / "bin" / "counterfoil"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m counterfoil_cli "$@"\n')
+        program.chmod(0o700)
+        self._env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "COLUMNS": "100"}
+
+    def run(self, command: str, expected: str) -> None:
+        """Run a command, and fail unless it prints what is expected."""
+        for shown, real in self._values.items():
+            command = command.replace(shown, real)
+        printed = self._serve(command) if command.startswith("counterfoil serve ") else self._do(command)
+
+        assert _masked(printed) == _masked(expected), command
+        self._values.update(zip(_VARIABLE.findall(expected), _VARIABLE.findall(printed), strict=True))
+
+    def close(self) -> None:
+        """Stop the ledger that a command has started."""
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def _do(self, command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self._folder,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+        # A remark that nobody is told to read is not part of the tour.
+        lines = done.stdout.splitlines(keepends=True)
+        return "".join(line for line in lines if "the key is what the server itself shows" not in line)
+
+    def _serve(self, command: str) -> str:
+        directory = self._folder / command.split()[2]
+        self._ledger = LedgerProcess.opened(directory)
+        self._ledger.start()
+        self._env["COUNTERFOIL_SERVER"] = self._ledger.address
+        return self._ledger.ready_line
+
+
+def _masked(text: str) -> list[str]:
+    return [_VARIABLE.sub("*", line).rstrip() for line in text.splitlines()]
