@@ -3,7 +3,7 @@
 A closed loop: every caller sends its next RecordTraining when it has the receipt of the last one. So the rate is what
 the server can do, and the latency is that of a server at its limit.
 
-    python -m benchmarks.harness.callers '{"address": ..., "vkey": ..., "callers": 64, "seconds": 4, "verify": true, ...}'
+    python -m harness.callers '{"address": ..., "vkey": ..., "callers": 64, "seconds": 4, "verify": true, ...}'
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
-from benchmarks.harness.clock import cpu_s, stopwatch_s
+from harness.clock import cpu_s, stopwatch_s
 
 from counterfoil.entry import KIND_TRAINING
 from counterfoil.note import Policy

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from benchmarks.harness.child import start_client
-from benchmarks.harness.ledger import Directory, MemoryWatch, Server
-from benchmarks.harness.plan import STREAMS, Plan
-from benchmarks.harness.step import Sample
+from harness.child import start_client
+from harness.ledger import Directory, MemoryWatch, Server
+from harness.plan import STREAMS, Plan
+from harness.step import Sample
 
 _PREPARE_S = 60.0
 _RUN_S = 120.0

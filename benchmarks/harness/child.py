@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+HERE: Final = Path(__file__).resolve().parents[1]
+ROOT: Final = HERE.parent
 _STOP_S: Final = 30.0
 _numbers = itertools.count(1)
 
@@ -34,7 +35,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                cwd=ROOT,
+                cwd=HERE,
                 start_new_session=True,
                 **options,
             )
@@ -107,7 +108,7 @@ class Child:
 
 def start_client(module: str, task: dict[str, Any], logs: Path, **options: Any) -> Child:
     """Start one of the client programs beside this module."""
-    command = [sys.executable, "-m", f"benchmarks.harness.{module}", json.dumps(task)]
+    command = [sys.executable, "-m", f"harness.{module}", json.dumps(task)]
     return Child(module, command, logs, **options)
 
 
@@ -119,7 +120,7 @@ def run_json(command: Sequence[str], timeout_s: float) -> dict[str, Any]:
     """
     try:
         done = subprocess.run(
-            list(command), cwd=ROOT, capture_output=True, timeout=timeout_s, check=False
+            list(command), cwd=HERE, capture_output=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise Failed(f"{' '.join(command)} took more than {timeout_s:.0f} s") from error

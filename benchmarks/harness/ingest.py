@@ -4,10 +4,10 @@ import json
 import os
 from pathlib import Path
 
-from benchmarks.harness.child import Failed, start_client
-from benchmarks.harness.ledger import Directory, MemoryWatch, Server
-from benchmarks.harness.plan import PLAIN, STREAMS, Variant
-from benchmarks.harness.step import Sample
+from harness.child import Failed, start_client
+from harness.ledger import Directory, MemoryWatch, Server
+from harness.plan import PLAIN, STREAMS, Variant
+from harness.step import Sample
 
 _PREPARE_S = 120.0
 _RUN_S = 180.0

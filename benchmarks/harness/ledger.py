@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from benchmarks.harness.child import Child, Failed, run_json
-from benchmarks.harness.clock import stopwatch_s
-from benchmarks.harness.processes import cpu_s, family, rss_anon_bytes
+from harness.child import Child, Failed, run_json
+from harness.clock import stopwatch_s
+from harness.processes import cpu_s, family, rss_anon_bytes
 
 ORIGIN: Final = "bench.example/ledger"
 _CLI: Final = (sys.executable, "-m", "counterfoil_cli")

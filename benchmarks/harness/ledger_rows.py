@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import calls, ingest, ledger, storage
-from benchmarks.harness.child import run_json
-from benchmarks.harness.ledger import Directory
-from benchmarks.harness.plan import PLAIN, VARIANTS, Plan, Variant
-from benchmarks.harness.rows import BATCH_ROWS
-from benchmarks.harness.step import Sample, Step
+from harness import calls, ingest, ledger, storage
+from harness.child import run_json
+from harness.ledger import Directory
+from harness.plan import PLAIN, VARIANTS, Plan, Variant
+from harness.rows import BATCH_ROWS
+from harness.step import Sample, Step
 
 _FILL_S = 120.0
 _FSCK_S = 120.0
@@ -62,7 +62,7 @@ class LedgerRows:
     def _fill(self, size: int, _number: int) -> Sample:
         directory = ledger.init(self._folder / f"filled-{size}")
         task = {"directory": str(directory.path), "seed": -size, "batches": size // BATCH_ROWS}
-        command = [sys.executable, "-m", "benchmarks.harness.prefill", json.dumps(task)]
+        command = [sys.executable, "-m", "harness.prefill", json.dumps(task)]
         answer = run_json(command, _FILL_S + size / _SLOWEST_PER_S)
         self._filled[size] = directory
         rate = size / answer["seconds"]

@@ -6,7 +6,7 @@ The ways, each with a connection and a thread for each of ``streams``:
     copy            COPY into a table without any index, for reference
     unnest          one INSERT ... SELECT FROM unnest(...) ON CONFLICT DO NOTHING with an array for each column
 
-    python -m benchmarks.harness.loader '{"conninfo": ..., "way": "copy", "seed": 1, "batches": 200, "streams": 1}'
+    python -m harness.loader '{"conninfo": ..., "way": "copy", "seed": 1, "batches": 200, "streams": 1}'
 """
 
 import gc
@@ -18,9 +18,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
-from benchmarks.harness import processes
-from benchmarks.harness.clock import cpu_s, now_us, stopwatch_s
-from benchmarks.harness.rows import BATCH_ROWS, COLUMNS, Row, columns, copy_text, make_rows
+from harness import processes
+from harness.clock import cpu_s, now_us, stopwatch_s
+from harness.rows import BATCH_ROWS, COLUMNS, Row, columns, copy_text, make_rows
 
 # The types that suit PostgreSQL best: the ledger keeps event ids as text and takes any identifier.
 _TYPES: Final = dict(

@@ -1,5 +1,6 @@
 """What a result was measured on and with: a number without this means nothing."""
 
+import hashlib
 import os
 import platform
 import ssl
@@ -10,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.harness.child import ROOT
-from benchmarks.harness.clock import stopwatch_s
+from harness.child import ROOT
+from harness.clock import stopwatch_s
 
 from counterfoil.twin import native
 
@@ -25,6 +26,7 @@ _PACKAGES: Final = (
     "psycopg",
     "pynacl",
 )
+_SOURCES: Final = ("ledger", "server", "clients", "benchmarks/harness")
 _FLUSHES: Final = 50
 
 
@@ -42,9 +44,21 @@ def describe(folder: Path) -> dict[str, Any]:
         # Without it the batch functions run in Python.
         "compiled_twin": native is not None,
         "commit": _git("rev-parse", "HEAD"),
+        "sources_sha256": source_digest(),
         "uncommitted_changes": bool(_git("status", "--porcelain")),
         "disk_flush_ms": _flush_ms(folder),
     }
+
+
+def source_digest() -> str:
+    """What the programs under test are made of: another one at the end means that they changed in between."""
+    digest = hashlib.sha256()
+    for folder in _SOURCES:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in {".py", ".so"} and path.is_file():
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def load_average() -> float:

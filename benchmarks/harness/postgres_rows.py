@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness.child import Failed, start_client
-from benchmarks.harness.plan import Plan
-from benchmarks.harness.postgres import Postgres
-from benchmarks.harness.step import Sample, Step
+from harness.child import Failed, start_client
+from harness.plan import Plan
+from harness.postgres import Postgres
+from harness.step import Sample, Step
 
 WAYS = ("copy-conflict", "unnest", "copy")
 _PREPARE_S = 120.0

@@ -1,6 +1,6 @@
 """Fill a ledger in bulk, durably, through the log itself: what a server would have written, without the network.
 
-python -m benchmarks.harness.prefill '{"directory": ..., "seed": 1, "batches": 1000}'
+python -m harness.prefill '{"directory": ..., "seed": 1, "batches": 1000}'
 """
 
 import json
@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.harness.clock import now_us, stopwatch_s
-from benchmarks.harness.rows import make_rows, serialize
+from harness.clock import now_us, stopwatch_s
+from harness.rows import make_rows, serialize
 
 from counterfoil.errors import CounterfoilError
 from counterfoil.log import Batch, Log, prepare_batch

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.harness import machine, postgres, postgres_rows
-from benchmarks.harness.child import Failed
-from benchmarks.harness.clock import stopwatch_s
-from benchmarks.harness.ledger_rows import LedgerRows
-from benchmarks.harness.plan import Plan
-from benchmarks.harness.step import Sample, Step
+from harness import machine, postgres, postgres_rows
+from harness.child import Failed
+from harness.clock import stopwatch_s
+from harness.ledger_rows import LedgerRows
+from harness.plan import Plan
+from harness.step import Sample, Step
 
 Say = Callable[[str], None]
 

@@ -3,7 +3,7 @@
 It makes its events, connects, says ``ready``, waits for a line, works, and prints one JSON object. Each stream has a
 connection and a thread of its own; all take their next batch from one queue, so that none is left with a rest.
 
-    python -m benchmarks.harness.streamer '{"address": ..., "vkey": ..., "seed": 1, "batches": 200, ...}'
+    python -m harness.streamer '{"address": ..., "vkey": ..., "seed": 1, "batches": 200, ...}'
 """
 
 import gc
@@ -14,8 +14,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.harness.clock import cpu_s, now_us, stopwatch_s
-from benchmarks.harness.rows import make_bodies, make_rich_bodies
+from harness.clock import cpu_s, now_us, stopwatch_s
+from harness.rows import make_bodies, make_rich_bodies
 
 from counterfoil_client import LedgerClient
 from counterfoil_client.evidence import UsageResult

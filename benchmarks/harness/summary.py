@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.harness.plan import VARIANTS, Plan
-from benchmarks.harness.postgres_rows import WAYS
-from benchmarks.harness.rounds import Measured
-from benchmarks.harness.rows import BATCH_ROWS
+from harness.plan import VARIANTS, Plan
+from harness.postgres_rows import WAYS
+from harness.rounds import Measured
+from harness.rows import BATCH_ROWS
 
 _LEDGER_LACKS: Final = "SQL, update, delete"
 _WAY_LABELS: Final = {
@@ -23,8 +23,8 @@ _WAY_LACKS: Final = {
 }
 # Programs of other languages, which no package of this project brings along.
 _SLOTS: Final = (
-    ("immudb", "not measured: see the README", "resume point, offline batch receipt"),
-    ("Tessera", "not measured: see the README", "dedup for ever, salted commitments"),
+    ("immudb", "not measured: see the README", "dedup (a key is written over), batch receipt"),
+    ("Tessera", "not measured: see the README", "atomic dedup, batch receipt, salts"),
 )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from benchmarks.harness.plan import Plan
-from benchmarks.harness.rounds import Measured
-from benchmarks.harness.summary import Line, Spread, lines, restarts
-from benchmarks.harness.targets import targets
+from harness.plan import Plan
+from harness.rounds import Measured
+from harness.summary import Line, Spread, lines, restarts
+from harness.targets import targets
 
 FORMAT: Final = "counterfoil/benchmark@v1"
 _MIB: Final = 1 << 20

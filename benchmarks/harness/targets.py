@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.harness.plan import Plan
-from benchmarks.harness.rounds import Measured
-from benchmarks.harness.summary import size_of
+from harness.plan import Plan
+from harness.rounds import Measured
+from harness.summary import size_of
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
-
-from ..support.ledger_process import LedgerProcess
 
 _VARIABLE = re.compile(
     r"example\.com/ledger\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}"  # a verifier key
@@ -30,27 +29,42 @@ class Tour:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._values: dict[str, str] = {}
-        self._ledger: LedgerProcess | None = None
+        self._server: subprocess.Popen[str] | None = None
         # The program as it is in this environment, wherever its script may be.
         program = folder / "bin" / "counterfoil"
         program.parent.mkdir()
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m counterfoil_cli "$@"\n')
         program.chmod(0o700)
-        self._env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "COLUMNS": "100"}
+        self._env = {
+            **os.environ,
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "COLUMNS": "100",
+        }
+
+    @property
+    def address(self) -> str:
+        """Where the ledger of the tour serves."""
+        return self._env["COUNTERFOIL_SERVER"]
 
     def run(self, command: str, expected: str) -> None:
         """Run a command, and fail unless it prints what is expected."""
         for shown, real in self._values.items():
             command = command.replace(shown, real)
-        printed = self._serve(command) if command.startswith("counterfoil serve ") else self._do(command)
+        printed = (
+            self._serve(command) if command.startswith("counterfoil serve ") else self._do(command)
+        )
 
         assert _masked(printed) == _masked(expected), command
-        self._values.update(zip(_VARIABLE.findall(expected), _VARIABLE.findall(printed), strict=True))
+        self._values.update(
+            zip(_VARIABLE.findall(expected), _VARIABLE.findall(printed), strict=True)
+        )
 
     def close(self) -> None:
         """Stop the ledger that a command has started."""
-        if self._ledger is not None:
-            self._ledger.close()
+        if self._server is not None:
+            os.killpg(self._server.pid, signal.SIGTERM)
+            with self._server:
+                self._server.wait()
 
     def _do(self, command: str) -> str:
         done = subprocess.run(
@@ -62,16 +76,24 @@ class Tour:
             text=True,
             encoding="utf-8",
         )
-        # A remark that nobody is told to read is not part of the tour.
-        lines = done.stdout.splitlines(keepends=True)
-        return "".join(line for line in lines if "the key is what the server itself shows" not in line)
+        return done.stdout
 
     def _serve(self, command: str) -> str:
-        directory = self._folder / command.split()[2]
-        self._ledger = LedgerProcess.opened(directory)
-        self._ledger.start()
-        self._env["COUNTERFOIL_SERVER"] = self._ledger.address
-        return self._ledger.ready_line
+        """Serve on a free port, and let later commands speak to it."""
+        with (self._folder / "server.log").open("wb") as log:
+            self._server = subprocess.Popen(
+                ["bash", "-c", f"{command} --grpc 127.0.0.1:0"],
+                cwd=self._folder,
+                env=self._env,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._server.stdout is not None
+        line = self._server.stdout.readline()
+        self._env["COUNTERFOIL_SERVER"] = line.rpartition(" grpc ")[2].strip()
+        return line
 
 
 def _masked(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -124,6 +125,16 @@ class Bench:
             self.store = self._open_store()
         self.anchor = Anchor(self.anchor_path, self.signer.verifier)
         self.start()
+
+    def clone(self, directory: Path) -> Bench:
+        """The same log in another directory, not started yet; for stores in memory."""
+        assert isinstance(self.store, MemoryStore)
+        other = copy(self)
+        other.directory = directory
+        other.anchor_path.write_bytes(self.anchor_path.read_bytes())
+        other.anchor = Anchor(other.anchor_path, self.signer.verifier)
+        other.store = self.store.reopen(other._strike)
+        return other
 
     def close(self) -> None:
         """Close store and anchor."""

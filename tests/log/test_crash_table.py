@@ -16,6 +16,7 @@ import pytest
 from counterfoil.errors import OutcomeUnknown, VerificationError
 from counterfoil.log import Appended, Batch, read_stream
 from counterfoil.log import log as log_module
+from counterfoil.log.layout import unseal
 from counterfoil.log.read import read_batch_receipts, read_consistency_proof
 from counterfoil.note import parse_checkpoint
 from counterfoil.receipt import format_batch_receipt, verify_batch
@@ -127,7 +128,9 @@ class Auditor:
     def look(self) -> None:
         """Take in all checkpoints that are stored now."""
         values = self.subject.dump().items()
-        self.notes |= {value for (space, _), value in values if space == "checkpoint"}
+        self.notes |= {
+            unseal(value, "note") for (space, _), value in values if space == "checkpoint"
+        }
 
     def check(self) -> None:
         """There is one history, with every answer in it."""

@@ -64,7 +64,7 @@ def fresh(word: str = "id") -> str:
 
 def event(event_id: str | None = None, **fields: Any) -> record_pb2.UsageEvent:
     """An acceptable usage event; keywords replace its fields."""
-    given = {
+    given: dict[str, Any] = {
         "event_id": fresh("event") if event_id is None else event_id,
         "event_time_us": now_us(),
         "model_id": "model_xyz",
@@ -76,7 +76,7 @@ def event(event_id: str | None = None, **fields: Any) -> record_pb2.UsageEvent:
 
 def training(**fields: Any) -> record_pb2.ProofOfTraining:
     """An acceptable proof of training; keywords replace its fields."""
-    given = {
+    given: dict[str, Any] = {
         "dataset_id": "ds_1",
         "creator_id": "creator_42",
         "model_id": "model_xyz",
@@ -87,7 +87,7 @@ def training(**fields: Any) -> record_pb2.ProofOfTraining:
 
 def payout(**fields: Any) -> record_pb2.Payout:
     """An acceptable payout; keywords replace its fields."""
-    given = {
+    given: dict[str, Any] = {
         "creator_id": "creator_42",
         "period": "2026-01",
         "amount": "12.50",
@@ -180,7 +180,7 @@ class Edge:
     def __init__(self, ledger: LedgerProcess) -> None:
         self.ledger = ledger
         self.vkey = ledger.vkey
-        self.channel = grpc.insecure_channel(
+        self.channel: Any = grpc.insecure_channel(
             ledger.address,
             options=[
                 ("grpc.max_receive_message_length", -1),

@@ -33,4 +33,3 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(ledger: LedgerPro
         expect_sound(edge, journal)
     assert ledger.stop() == 0
     expect_fsck_sound(ledger)
-    ledger.start()

@@ -46,7 +46,6 @@ def test_a_stop_under_load_loses_nothing_that_was_answered(
         expect_sound(edge, journal)
     assert ledger.stop() == 0
     expect_fsck_sound(ledger)
-    ledger.start()
 
 
 def test_a_stop_ends_idle_streams_and_tails_instead_of_waiting_for_them(

@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from ..support.ledger_process import LedgerProcess
-from .edge import Edge, connected, event, exact, fault_of, training
+from .edge import Edge, connected, event, exact, fault_of, refused, training
 from .load import Journal, expect_fsck_sound, expect_sound, logged_bodies, missing
 
 EXIT_OUTCOME_UNKNOWN = 70
-# The writer's system calls in the order of one commit: flush of the pages, meta page, flush of the anchor.
+# The flushes of one commit in the writer's thread: first the pages of the store, then the anchor.
 FLUSH_PAGES, FLUSH_ANCHOR = "fdatasync:error=EIO:when=1", "fdatasync:error=EIO:when=2"
 NOTHING = "fdatasync:error=EIO:when=65535"
 
@@ -39,7 +39,7 @@ def can_trace() -> bool:
 def traced(pid: int, fault: str) -> Iterator[None]:
     """Attach strace to every thread of a process, so that a system call of it fails."""
     tracer = subprocess.Popen(
-        ["strace", "-f", "-p", str(pid), "-e", "trace=fdatasync,pwrite64", "-e", f"inject={fault}"],
+        ["strace", "-f", "-p", str(pid), "-e", "trace=fdatasync", "-e", f"inject={fault}"],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -101,7 +101,6 @@ def test_a_commit_that_fails_stops_the_server_and_a_restart_reconciles(
         expect_sound(edge, journal)
     assert ledger.stop() == 0
     expect_fsck_sound(ledger)
-    ledger.start()
 
 
 def test_without_a_fault_the_same_write_is_answered(ledger: LedgerProcess) -> None:
@@ -114,23 +113,28 @@ def test_without_a_fault_the_same_write_is_answered(ledger: LedgerProcess) -> No
         expect_sound(edge, journal)
     assert ledger.stop() == 0
     assert "reconcile" not in ledger.log
-    ledger.start()
 
 
 def test_everybody_who_waits_for_a_failed_commit_is_told(ledger: LedgerProcess) -> None:
     """Callers of the failed group and those behind it hear that the outcome is unknown; none hangs, none is acknowledged."""
-    with connected(ledger) as edge:
-        with traced(ledger.pid, FLUSH_PAGES):
-            faults = []
-            for _ in range(20):
-                try:
-                    edge.train(training(notes="x"))
-                    pytest.fail("it was acknowledged after the failed commit")
-                except grpc.RpcError as error:
-                    faults.append(fault_of(error))
-            assert ledger.wait() == EXIT_OUTCOME_UNKNOWN
-    assert {fault.code for fault in faults} == {grpc.StatusCode.UNAVAILABLE}
-    assert faults[0].reason == "OUTCOME_UNKNOWN"
+    with connected(ledger) as edge, traced(ledger.pid, FLUSH_PAGES):
+        faults = []
+        for _ in range(20):
+            try:
+                edge.train(training(notes="x"))
+                pytest.fail("it was acknowledged after the failed commit")
+            except grpc.RpcError as error:
+                faults.append(fault_of(error))
+        assert ledger.wait() == EXIT_OUTCOME_UNKNOWN
+    # Who comes while the server is already closing is cancelled by gRPC itself.
+    assert {fault.code for fault in faults} <= {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+    }
+    assert (faults[0].code, faults[0].reason) == (
+        grpc.StatusCode.UNAVAILABLE,
+        "OUTCOME_UNKNOWN",
+    )
     ledger.start()
     with connected(ledger) as edge:
         assert edge.size() == 1
@@ -142,10 +146,12 @@ def test_a_worker_whose_commit_fails_stops_all_with_its_exit_code(ledger: Ledger
     assert ledger.stop() == 0
     ledger.start("--workers", "2")
     workers = psutil.Process(ledger.pid).children()
-    with connected(ledger) as edge, traced(workers[0].pid, FLUSH_PAGES), traced(workers[1].pid, FLUSH_PAGES):
-        with pytest.raises(grpc.RpcError) as caught:
-            edge.append([event()])
-        assert fault_of(caught.value).reason == "OUTCOME_UNKNOWN"
+    with (
+        connected(ledger) as edge,
+        traced(workers[0].pid, FLUSH_PAGES),
+        traced(workers[1].pid, FLUSH_PAGES),
+    ):
+        fault = refused(lambda: edge.append([event()]))
+        assert fault.reason == "OUTCOME_UNKNOWN"
         assert ledger.wait() == EXIT_OUTCOME_UNKNOWN
     assert not [worker for worker in workers if worker.is_running()]
-    ledger.start()

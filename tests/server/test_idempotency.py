@@ -100,6 +100,22 @@ def test_a_batch_that_overlaps_another_is_answered_with_receipts_for_all(edge: E
         assert (verified.first_index, verified.count) == (place, len(run))
 
 
+def test_events_that_came_one_by_one_are_answered_with_a_receipt_each(edge: Edge) -> None:
+    """A batch of events that were logged in a batch of their own each gets the very receipts of those."""
+    events = [event() for _ in range(150)]
+    first = [edge.append([one]) for one in events]
+    before = edge.size()
+
+    again = edge.append(list(reversed(events)))
+
+    assert (again.accepted, again.duplicates) == (0, 150)
+    assert list(again.receipts) == [answer.receipts[0] for answer in first]
+    assert [result.original_index for result in again.results] == [
+        answer.first_index for answer in reversed(first)
+    ]
+    assert edge.size() == before
+
+
 @pytest.mark.parametrize("kind", ["training", "payout"])
 @pytest.mark.parametrize("named", [True, False], ids=["request_id", "content"])
 def test_a_record_sent_again_gets_the_same_receipt(edge: Edge, kind: str, named: bool) -> None:
@@ -187,10 +203,9 @@ def test_an_event_id_with_another_event_is_a_conflict(edge: Edge, field: str, va
     index = edge.append([sent]).first_index
     changed = record_pb2.UsageEvent()
     changed.CopyFrom(sent)
-    changed.ClearField(field)  # type: ignore[arg-type]
-    changed.MergeFrom(
-        record_pb2.UsageEvent(**{field: sent.event_time_us + 1 if value is None else value})
-    )
+    changed.ClearField(field)
+    other: dict[str, Any] = {field: sent.event_time_us + 1 if value is None else value}
+    changed.MergeFrom(record_pb2.UsageEvent(**other))
 
     answer = edge.append([changed])
 

@@ -256,12 +256,13 @@ def test_a_token_is_good_for_its_own_list_only(filled: Edge) -> None:
     request = training_service_pb2.ListTrainingsRequest(creator_id="c1", page_size=1)
     mine = filled.training.ListTrainings(request).next_page_token
     expect_bad_token(filled, mine, kind=2)
-    for filters in (
+    wrong: list[dict[str, Any]] = [
         {},
         {"creator_id": "c2"},
         {"model_id": "c1"},
         {"creator_id": "c1", "model_id": "m1"},
-    ):
+    ]
+    for filters in wrong:
         other = training_service_pb2.ListTrainingsRequest(page_token=mine, **filters)
         expect_invalid(
             lambda other=other: filled.training.ListTrainings(other),  # type: ignore[misc]

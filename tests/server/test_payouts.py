@@ -116,7 +116,7 @@ def test_a_bad_name_around_a_payout_is_refused(
     edge: Edge, field: str, value: str, reason: str
 ) -> None:
     """Submitter and request_id are identifiers like all others."""
-    names = {"submitter": "bank_1", "request_id": ""} | {field: value}
+    names: dict[str, Any] = {"submitter": "bank_1", "request_id": ""} | {field: value}
     expect_invalid(lambda: edge.pay(**names), field, reason)
 
 

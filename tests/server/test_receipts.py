@@ -15,7 +15,7 @@ from counterfoil.v1 import log_service_pb2
 
 from .edge import OTHER_KEY, Edge, event, expect_invalid, refused
 
-FORMS = {
+FORMS: dict[int, tuple[str, str]] = {
     log_service_pb2.RECEIPT_FORMAT_BINARY: ("receipt", "application/octet-stream"),
     log_service_pb2.RECEIPT_FORMAT_TLOG_PROOF: ("tlog-proof", "text/plain; charset=utf-8"),
     log_service_pb2.RECEIPT_FORMAT_JWT: ("jwt", "application/jwt"),

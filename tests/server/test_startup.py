@@ -19,6 +19,7 @@ from counterfoil_cli.main import main
 
 from ..support.ledger_process import LedgerProcess
 from .edge import PATIENCE_S, connected, event
+from .quick import serving
 from .settings import set_setting
 
 Spoil = Callable[[Path], None]
@@ -27,12 +28,11 @@ Spoil = Callable[[Path], None]
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger with some entries that was stopped."""
-    process = LedgerProcess(tmp_path_factory.mktemp("template") / "ledger")
-    process.start()
-    with connected(process) as edge:
-        edge.append([event()])
-    assert process.stop() == 0
-    return process.directory
+    with serving(tmp_path_factory.mktemp("template") / "ledger") as process:
+        with connected(process) as edge:
+            edge.append([event()])
+        assert process.stop() == 0
+        return process.directory
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def expect_refused(directory: Path, *options: str, hints: tuple[str, ...]) -> st
         # A process group of its own: should it start all the same, its workers end with it.
         start_new_session=True,
     )
+    assert process.stdout is not None
     try:
         ready = select.select([process.stdout], [], [], PATIENCE_S)[0]
         assert ready, "neither served nor refused"
-        assert process.stdout is not None
         if process.stdout.readline():
             pytest.fail(f"it was served: {hints}")
         _, told = process.communicate(timeout=PATIENCE_S)
@@ -232,14 +232,10 @@ def test_a_port_in_use_is_refused(template: Path, workers: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def served(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
     """A ledger that is being served."""
-    process = LedgerProcess(tmp_path_factory.mktemp("served") / "ledger")
-    process.start("--workers", "2")
-    try:
+    with serving(tmp_path_factory.mktemp("served") / "ledger", "--workers", "2") as process:
         yield process
-    finally:
-        process.close()
 
 
 @pytest.mark.parametrize(
@@ -304,11 +300,8 @@ def test_a_store_of_another_history_is_refused(ledger: LedgerProcess, template: 
     with connected(ledger) as edge:
         edge.append([event()])
     assert ledger.stop() == 0
-    mine = shutil.copytree(ledger.directory / "store", ledger.directory / "mine")
     put_back(ledger, template / "store")
     expect_refused(ledger.directory, hints=("key",))
-    put_back(ledger, Path(mine))
-    ledger.start()
 
 
 def put_back(ledger: LedgerProcess, store: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -33,13 +33,13 @@ BATCH = 100
 
 
 @pytest.fixture(params=[64 << 10, 0], ids=["reserve", "to the last page"])
-def full(ledger: LedgerProcess, request: pytest.FixtureRequest) -> Iterator[LedgerProcess]:
+def full(ledger: LedgerProcess, request: pytest.FixtureRequest) -> LedgerProcess:
     """A ledger with a map of 2 MiB, serving; with and without a reserve that is kept free."""
     assert ledger.stop() == 0
     set_setting(ledger.directory, "map_size_bytes", MAP_SIZE)
     set_setting(ledger.directory, "room_reserve_bytes", request.param)
     ledger.start()
-    yield ledger
+    return ledger
 
 
 def padded() -> bytes:
@@ -112,7 +112,6 @@ def test_a_full_store_refuses_writes_and_goes_on_reading(full: LedgerProcess) ->
         expect_sound(edge, journal)
     assert full.stop() == 0
     expect_fsck_sound(full)
-    full.start()
 
 
 def expect_reads(edge: Edge, journal: Journal) -> None:
@@ -138,11 +137,11 @@ def test_single_records_are_refused_when_there_is_no_room(full: LedgerProcess) -
                 try:
                     answers.append(record())
                 except grpc.RpcError as error:
-                    assert fault_of(error).reason == "STORE_FULL"
+                    reason = fault_of(error).reason
                     break
+            assert reason == "STORE_FULL"
             assert edge.size() == before
             for answer in answers:
                 assert verify_receipt(answer.receipt, edge.vkey).index == answer.index
     assert full.stop() == 0
     expect_fsck_sound(full)
-    full.start()

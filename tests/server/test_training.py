@@ -158,7 +158,7 @@ def test_a_bad_name_around_a_training_is_refused(
     edge: Edge, field: str, value: str, reason: str
 ) -> None:
     """Submitter and request_id are identifiers like all others."""
-    names = {"submitter": "host_1", "request_id": ""} | {field: value}
+    names: dict[str, Any] = {"submitter": "host_1", "request_id": ""} | {field: value}
     expect_invalid(lambda: edge.train(**names), field, reason)
 
 

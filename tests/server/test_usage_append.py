@@ -175,7 +175,7 @@ def test_a_bad_identifier_refuses_its_event_alone(
 
 @pytest.mark.parametrize(("field", "value", "reason"), QUANTITY_FAULTS)
 def test_a_bad_quantity_refuses_its_event_alone(
-    edge: Edge, field: str, value: int, reason: str
+    edge: Edge, field: str, value: Any, reason: str
 ) -> None:
     """A negative or absurd quantity is named; its neighbours are logged."""
     expect_middle_refused(edge, event(**{field: value}), field, reason)

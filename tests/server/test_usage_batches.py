@@ -10,7 +10,6 @@ import pytest
 from counterfoil.receipt import verify_batch
 from counterfoil.v1 import usage_service_pb2
 
-from ..support.ledger_process import LedgerProcess
 from .edge import (
     APPEND_USAGE,
     Edge,
@@ -25,6 +24,7 @@ from .edge import (
     refused,
     verify_accepted,
 )
+from .quick import serving
 
 MIB = 1 << 20
 DUPLICATE, CONFLICT, REJECTED = (
@@ -37,13 +37,9 @@ DUPLICATE, CONFLICT, REJECTED = (
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """A second log, of another origin."""
-    process = LedgerProcess(tmp_path_factory.mktemp("other") / "ledger", "other.example/ledger")
-    process.start()
-    try:
-        with connected(process) as edge:
-            yield edge
-    finally:
-        process.close()
+    directory = tmp_path_factory.mktemp("other") / "ledger"
+    with serving(directory, origin="other.example/ledger") as process, connected(process) as edge:
+        yield edge
 
 
 def padded_event(size: int) -> bytes:

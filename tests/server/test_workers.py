@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import psutil
@@ -29,6 +30,7 @@ from .edge import (
     verify_accepted,
 )
 from .load import Journal, Load, expect_fsck_sound, expect_sound
+from .quick import serving
 
 # Connections are spread by the kernel; that all of these land on one of two workers does not happen.
 CONNECTIONS = 24
@@ -39,12 +41,8 @@ STOP_S_MAX = 15.0
 @pytest.fixture
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
     """A fresh ledger with two workers."""
-    process = LedgerProcess(tmp_path_factory.mktemp("pair") / "ledger")
-    process.start("--workers", "2")
-    try:
+    with serving(tmp_path_factory.mktemp("pair") / "ledger", "--workers", "2") as process:
         yield process
-    finally:
-        process.close()
 
 
 def workers_of(ledger: LedgerProcess) -> list[psutil.Process]:
@@ -94,13 +92,14 @@ def test_two_workers_write_one_history(pair: LedgerProcess) -> None:
         verify_accepted(edges[0], first, bodies)
         assert {tuple(answer.receipts) for answer in answers} == {tuple(first.receipts)}
 
+        expect_one_view(edges)
         seen = [parse_checkpoint(edges[0].checkpoint(), [pair.vkey])]
         for writer, reader in zip(edges, reversed(edges), strict=True):
             # What one worker answered, the other one shows at once.
             index = writer.append([event()]).first_index
             assert reader.entry(index).index == index
             seen.append(parse_checkpoint(reader.checkpoint(), [pair.vkey]))
-        for before, after in zip(seen, seen[1:], strict=False):
+        for before, after in pairwise(seen):
             proof = (
                 edges[0]
                 .log.GetConsistencyProof(
@@ -115,21 +114,20 @@ def test_two_workers_write_one_history(pair: LedgerProcess) -> None:
             )
     assert stop_and_expect_nobody(pair, workers_of(pair)) == 0
     expect_fsck_sound(pair)
-    pair.start("--workers", "2")
 
 
-def test_a_tail_at_one_worker_sees_what_the_other_logs(pair: LedgerProcess) -> None:
+def expect_one_view(edges: list[Edge]) -> None:
     """Tails at both workers get every entry, whoever logged it; a page token of one is good at the other."""
-    with many_connections(pair) as edges:
-        request = log_service_pb2.TailEntriesRequest(start_index=1)
-        tails = [edge.log.TailEntries(request, timeout=PATIENCE_S) for edge in edges]
-        known = edges[0].train().training_id
-        assert {next(tail).entries[0].id for tail in tails} == {known}
-        for tail in tails:
-            tail.cancel()
-        page = log_service_pb2.ListEntriesRequest(page_size=1)
-        page.page_token = edges[0].log.ListEntries(page).next_page_token
-        assert {edge.log.ListEntries(page).entries[0].id for edge in edges} == {known}
+    start = edges[0].size()
+    request = log_service_pb2.TailEntriesRequest(start_index=start)
+    tails = [edge.log.TailEntries(request, timeout=PATIENCE_S) for edge in edges]
+    known = edges[0].train().training_id
+    assert {next(tail).entries[0].id for tail in tails} == {known}
+    for tail in tails:
+        tail.cancel()
+    page = log_service_pb2.ListEntriesRequest(start_index=start - 1, page_size=1)
+    page.page_token = edges[0].log.ListEntries(page).next_page_token
+    assert {edge.log.ListEntries(page).entries[0].id for edge in edges} == {known}
 
 
 def stop_and_expect_nobody(ledger: LedgerProcess, workers: list[psutil.Process]) -> int:
@@ -139,8 +137,7 @@ def stop_and_expect_nobody(ledger: LedgerProcess, workers: list[psutil.Process])
     return code
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(("which", "number"), [(0, signal.SIGKILL), (1, signal.SIGTERM)])
 def test_the_end_of_one_worker_ends_all_with_a_message(
     pair: LedgerProcess, which: int, number: signal.Signals
 ) -> None:
@@ -154,7 +151,7 @@ def test_the_end_of_one_worker_ends_all_with_a_message(
     assert 0 < code < 128, code
     assert [line for line in pair.log.splitlines() if "worker" in line], pair.log
     assert "Traceback" not in pair.log
-    pair.start("--workers", "2")
+    pair.start()
     with connected(pair) as edge:
         expect_sound(edge, journal)
         journal.resend(edge)
@@ -173,4 +170,3 @@ def test_workers_end_when_their_parent_is_killed(pair: LedgerProcess) -> None:
             if worker.is_running():
                 worker.kill()
         pair.wait()
-    pair.start()

@@ -34,6 +34,7 @@ class Anchor:
         """
         self.path = path
         self._verifier = verifier
+        self._known: dict[bytes, int] = {}
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
@@ -84,12 +85,15 @@ class Anchor:
         A crash before the sync leaves the one before it: the anchor lags, which is safe.
         """
         with self._locked():
-            sizes = [_size(slot) for slot in self._read_slots()]
+            slots = self._read_slots()
+            sizes = [self._size(slot) for slot in slots]
             if size <= max(sizes):
                 return
-            slot = sizes.index(min(sizes))
-            os.pwrite(self._file, note.ljust(SLOT_SIZE, b"\0"), slot * SLOT_SIZE)
+            oldest = sizes.index(min(sizes))
+            os.pwrite(self._file, note.ljust(SLOT_SIZE, b"\0"), oldest * SLOT_SIZE)
             os.fdatasync(self._file)
+            slots[oldest], sizes[oldest] = note, size
+            self._known = dict(zip(slots, sizes, strict=True))
 
     def close(self) -> None:
         """Close the file."""
@@ -98,6 +102,13 @@ class Anchor:
     def _read_slots(self) -> list[bytes]:
         data = os.pread(self._file, SLOT_SIZE * _SLOTS, 0).ljust(SLOT_SIZE * _SLOTS, b"\0")
         return [data[at : at + SLOT_SIZE].rstrip(b"\0") for at in range(0, len(data), SLOT_SIZE)]
+
+    def _size(self, slot: bytes) -> int:
+        """The tree size of a slot; -1 when it is empty or torn. What was verified once is not verified again."""
+        if slot not in self._known:
+            checkpoint = self._parse(slot)
+            self._known[slot] = -1 if checkpoint is None else checkpoint.size
+        return self._known[slot]
 
     def _parse(self, slot: bytes) -> Checkpoint | None:
         try:
@@ -112,9 +123,3 @@ class Anchor:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
-
-
-def _size(slot: bytes) -> int:
-    """The tree size that a slot claims, unverified; -1 for an empty or torn one."""
-    lines = slot.split(b"\n", 2)
-    return int(lines[1]) if len(lines) == 3 and lines[1].isdigit() else -1

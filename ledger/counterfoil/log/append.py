@@ -29,12 +29,14 @@ from counterfoil.log.layout import (
     BatchHead,
     format_part,
     index_key,
+    seal,
     split_parts,
+    unseal,
 )
 from counterfoil.log.nodes import write_tiles
 from counterfoil.log.runs import add_entries
 from counterfoil.log.state import State, format_state, read_state
-from counterfoil.note import sign_checkpoint
+from counterfoil.note import parse_checkpoint, sign_checkpoint
 from counterfoil.store import Snapshot, Transaction, encode_key
 from counterfoil.tlog import Frontier, compact_range
 
@@ -107,7 +109,7 @@ def append_group(
     tree = state.tree()
     _check_signed(transaction, state, tree)
     nodes = NewNodes(edge=dict(zip(compact_range(0, state.size), state.frontier, strict=True)))
-    group = _Group(transaction, tree, nodes, state.last_leaf_hash, max(now_us, state.time_us))
+    group = _Group(transaction, tree, nodes, state.last_leaf_hash, max(now_us, state.time_us + 1))
     suspects = find_suspects(transaction, batches)
     seen = Seen()
     results: list[Appended | CounterfoilError] = []
@@ -128,9 +130,10 @@ def _check_signed(transaction: Transaction, state: State, tree: Frontier) -> Non
     """Refuse to build on a right edge that is not the one signed last: a flipped bit must not be signed over."""
     if state.size == 0:
         return
-    note = transaction.get(CHECKPOINT, index_key(state.size))
+    stored = transaction.get(CHECKPOINT, index_key(state.size))
+    note = None if stored is None else unseal(stored, f"checkpoint of size {state.size}")
     # The third line of a checkpoint is its root hash; the signature was checked when it was made and at start.
-    if note is None or _root_line(bytes(note)) != _root_line_of(tree):
+    if note is None or _root_line(note) != _root_line_of(tree):
         raise IntegrityError(
             f"the tree of size {state.size} is not the one that was signed; run fsck"
         )
@@ -191,13 +194,13 @@ def _check_sequence(transaction: Transaction, batch: Batch) -> None:
 def read_stream(snapshot: Snapshot, submitter: str, stream_id: str) -> int:
     """The last durable batch sequence of a stream; 0 when it is new."""
     value = snapshot.get(STREAM, encode_key(submitter, stream_id))
-    return 0 if value is None else int.from_bytes(value, "big")
+    return 0 if value is None else int.from_bytes(unseal(value, f"stream {stream_id}"), "big")
 
 
 def _advance_stream(transaction: Transaction, batch: Batch) -> None:
     if batch.sequence > read_stream(transaction, batch.submitter, batch.stream_id):
         key = encode_key(batch.submitter, batch.stream_id)
-        transaction.put(STREAM, key, batch.sequence.to_bytes(8, "big"))
+        transaction.put(STREAM, key, seal(batch.sequence.to_bytes(8, "big")))
 
 
 def _store_batch(
@@ -242,12 +245,14 @@ def _finish(group: _Group, before: State, signer: Signer) -> bytes:
     """Write what the group shares, and sign. Nothing leaves this process before the commit is durable."""
     if group.tree.size == before.size:
         stored = group.transaction.get(CHECKPOINT, index_key(before.size))
-        return b"" if stored is None else bytes(stored)
+        return b"" if stored is None else unseal(stored, f"checkpoint of size {before.size}")
     add_entries(group.transaction, np.concatenate(group.prints), np.concatenate(group.indexes))
     state = State(group.tree.size, group.time_us, group.last, tuple(group.tree.hashes))
     group.transaction.put(META, STATE_KEY, format_state(state))
     note = sign_checkpoint(signer.name, state.size, group.tree.root(), signer)
-    group.transaction.put(CHECKPOINT, index_key(state.size), note)
+    # A fault while signing must not become durable: the log would not start on such a checkpoint.
+    parse_checkpoint(note, [signer.verifier])
+    group.transaction.put(CHECKPOINT, index_key(state.size), seal(note))
     return note
 
 

@@ -96,7 +96,7 @@ def _write(store: Store, number: int, prints: Fingerprints, indexes: Indexes) ->
 def _swap(transaction: Transaction, old: tuple[Run, ...], merged: Run) -> None:
     """Put the merged run in the place of the old ones. From here on look-ups use it; the old chunks go with them."""
     runs = read_runs(transaction)
-    at = runs.runs.index(old[0])
+    at = runs.runs.index(old[0]) if old[0] in runs.runs else len(runs.runs)
     if runs.runs[at : at + len(old)] != old:
         raise RuntimeError("catalog runs changed during their compaction: two compactions at once")
     for run in old:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from counterfoil.entry import frame_records, parse_record
+from counterfoil.entry import commit_batch, frame_records, parse_record
 from counterfoil.errors import IntegrityError, VerificationError
 from counterfoil.log.batch import Batch
 from counterfoil.log.layout import BatchHead, BatchPart
@@ -140,8 +140,22 @@ class Originals:
         part = self._part
         if part is None or not part.first <= index < part.first + part.count:
             part = self._part = find_part(self._snapshot, index)
-            self._bodies = part.bodies()
+            self._bodies = _sound_bodies(part)
         return part.head, self._bodies[index - part.first]
+
+
+def _sound_bodies(part: BatchPart) -> list[bytes]:
+    """The bodies of a part, none of which may have changed: a rotted one is neither a duplicate nor a conflict."""
+    bodies = part.bodies()
+    records = frame_records(part.head.prefix, bodies)
+    made, stored = commit_batch(part.salts(), records), part.commitments()
+    if made != stored:
+        at = next(
+            at for at, pair in enumerate(zip(made, stored, strict=True)) if pair[0] != pair[1]
+        )
+        index = part.first + at
+        raise IntegrityError(f"entry {index} is damaged in the store; run fsck", index=index)
+    return bodies
 
 
 def read_identity(snapshot: Snapshot, index: int) -> tuple[Kind, str, str]:

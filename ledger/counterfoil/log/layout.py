@@ -7,7 +7,7 @@
     batch        first index                  leaf hashes, commitments, salts and bodies of one batch part
     tile         level, number                up to 256 hashes of complete subtrees, levels 1 and up (C2SP tlog-tiles)
     run          run, chunk                   fingerprints and indexes of a sorted run
-    checkpoint   size                         the checkpoint signed at that size, a note
+    checkpoint   size                         the checkpoint signed at that size: a note, and a checksum
     stream       submitter, stream id         the last durable batch sequence of a stream
 
 Nothing is a row per record, and nothing that was written is rewritten but the last partial tile of each level. Leaf
@@ -18,8 +18,10 @@ partial one would be rewritten at each commit (docs/adr/0003). Tiles of level 0 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final
+from hashlib import sha256
+from itertools import accumulate, pairwise
+from operator import gt
+from typing import Final, NoReturn
 
 from counterfoil.entry import HASH_SIZE, SALT_SIZE, frame_records
 from counterfoil.errors import IntegrityError
@@ -39,11 +41,13 @@ STATE_KEY: Final = b"state"
 RUNS_KEY: Final = b"runs"
 
 # version, kind, first index, count, batch first index, batch count, time, previous, salt seed,
-# stream sequence, and the sizes of the record prefix and the stream id
+# stream sequence, and the sizes of the record prefix and the stream id; a checksum over the head ends the value
 _HEAD = struct.Struct("<BB2xQIQIQ32s32sQHH")
-_LENGTH_SIZE = 4
-# What a record adds to a part beside its body: leaf hash, commitment, salt, length.
-RECORD_OVERHEAD: Final = 2 * HASH_SIZE + SALT_SIZE + _LENGTH_SIZE
+_CHECKSUM_SIZE = 8
+_END_SIZE = 4
+# What a record adds to a part beside its body: leaf hash, commitment, salt, and where its body ends.
+RECORD_OVERHEAD: Final = 2 * HASH_SIZE + SALT_SIZE + _END_SIZE
+# The head, a record prefix and a stream id take at most half a KiB each.
 PART_SIZE_BYTES_MAX: Final = VALUE_SIZE_BYTES_MAX - 2048
 
 
@@ -55,6 +59,28 @@ def index_key(*numbers: int) -> bytes:
 def parse_index_key(key: bytes) -> tuple[int, ...]:
     """The numbers in a key; the inverse of :func:`index_key`."""
     return struct.unpack(f">{len(key) // 8}Q", key)
+
+
+def checksum(data: bytes | memoryview) -> bytes:
+    """Eight bytes that tell rot in small values, which no leaf vouches for, before anything is built on them."""
+    return sha256(data).digest()[:_CHECKSUM_SIZE]
+
+
+def seal(value: bytes) -> bytes:
+    """A small value with its checksum behind it; the inverse of :func:`unseal`."""
+    return value + checksum(value)
+
+
+def unseal(value: bytes | memoryview, name: str) -> bytes:
+    """A small value without its checksum.
+
+    Raises:
+        IntegrityError: it has changed since it was written.
+    """
+    inside = bytes(value[:-_CHECKSUM_SIZE])
+    if len(value) < _CHECKSUM_SIZE or seal(inside) != value:
+        raise IntegrityError(f"the stored {name} is damaged; run fsck")
+    return inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +143,10 @@ def format_part(
         len(head.prefix),
         len(head.stream_id),
     )
-    lengths = struct.pack(f"<{len(bodies)}I", *map(len, bodies))
+    ends = struct.pack(f"<{len(bodies)}I", *accumulate(map(len, bodies)))
     shared = (packed, head.prefix, head.stream_id)
-    return b"".join((*shared, *leaf_hashes, *commitments, salts, lengths, *bodies))
+    tail = checksum(b"".join(shared))
+    return b"".join((*shared, *leaf_hashes, *commitments, salts, ends, *bodies, tail))
 
 
 class BatchPart:
@@ -133,9 +160,10 @@ class BatchPart:
 
     __slots__ = (
         "_bodies_at",
+        "_bodies_end",
         "_commitments_at",
+        "_ends_at",
         "_hashes_at",
-        "_lengths_at",
         "_salts_at",
         "_view",
         "count",
@@ -143,35 +171,33 @@ class BatchPart:
         "head",
     )
 
-    def __init__(self, view: memoryview) -> None:
+    def __init__(self, key: bytes, view: memoryview) -> None:
         """Read the head of a part and locate its columns."""
+        self.first: int = parse_index_key(key)[0]
         if len(view) < _HEAD.size:
-            raise IntegrityError("a stored batch part is cut short")
-        (
-            version,
-            kind,
-            first,
-            count,
-            batch_first,
-            batch_count,
-            time_us,
-            previous,
-            seed,
-            sequence,
-            prefix_size,
-            stream_size,
-        ) = _HEAD.unpack_from(view)
+            self._refuse()
+        (version, kind, first, count, batch_first, batch_count, time_us, previous, seed) = (
+            fields := _HEAD.unpack_from(view)
+        )[:9]
+        sequence, prefix_size, stream_size = fields[9:]
         prefix_end = _HEAD.size + prefix_size
-        self.first: int = first
+        stream_end = prefix_end + stream_size
         self.count: int = count
         self._view = view
-        self._hashes_at = prefix_end + stream_size
+        self._hashes_at = stream_end
         self._commitments_at = self._hashes_at + HASH_SIZE * count
         self._salts_at = self._commitments_at + HASH_SIZE * count
-        self._lengths_at = self._salts_at + SALT_SIZE * count
-        self._bodies_at = self._lengths_at + _LENGTH_SIZE * count
-        if version != FORMAT_VERSION or self._bodies_at > len(view) or not count:
-            raise IntegrityError(f"the stored batch part of entry {first} is damaged", index=first)
+        self._ends_at = self._salts_at + SALT_SIZE * count
+        self._bodies_at = self._ends_at + _END_SIZE * count
+        self._bodies_end = len(view) - _CHECKSUM_SIZE
+        sound = (
+            (version, first) == (FORMAT_VERSION, self.first)
+            and count > 0
+            and self._bodies_at <= self._bodies_end
+            and checksum(view[:stream_end]) == view[self._bodies_end :]
+        )
+        if not sound:
+            self._refuse()
         self.head = BatchHead(
             kind=kind,
             time_us=time_us,
@@ -180,9 +206,13 @@ class BatchPart:
             previous=previous,
             salt_seed=seed,
             prefix=bytes(view[_HEAD.size : prefix_end]),
-            stream_id=bytes(view[prefix_end : self._hashes_at]),
+            stream_id=bytes(view[prefix_end:stream_end]),
             sequence=sequence,
         )
+
+    def _refuse(self) -> NoReturn:
+        told = f"the stored batch part of entry {self.first} is damaged"
+        raise IntegrityError(told, index=self.first)
 
     def leaf_hashes(self, begin: int = 0, end: int | None = None) -> list[bytes]:
         """Leaf hashes of the records [begin, end) of this part."""
@@ -203,16 +233,23 @@ class BatchPart:
         """Bodies of the records [begin, end) of this part, exactly as they were sent.
 
         Raises:
-            IntegrityError: the lengths do not fit the value.
+            IntegrityError: the places of the bodies do not fit the value.
         """
         end = self.count if end is None else end
-        lengths = struct.unpack_from(f"<{self.count}I", self._view, self._lengths_at)
-        ends = list(accumulate(lengths, initial=self._bodies_at))
-        if ends[-1] != len(self._view):
+        # Where the bodies end, from that of the one before on; the first one begins at 0.
+        before = min(begin, 1)
+        stored = struct.unpack_from(
+            f"<{end - begin + before}I", self._view, self._ends_at + _END_SIZE * (begin - before)
+        )
+        ends = [self._bodies_at + at for at in ((0, *stored) if not before else stored)]
+        last = self._bodies_end
+        fits = ends[-1] == last if end == self.count else ends[-1] <= last
+        if not fits or any(map(gt, ends, ends[1:])):
             raise IntegrityError(
                 f"the bodies of the batch part of entry {self.first} do not fit", index=self.first
             )
-        return [bytes(self._view[ends[at] : ends[at + 1]]) for at in range(begin, end)]
+        view = self._view
+        return [bytes(view[start:stop]) for start, stop in pairwise(ends)]
 
     def records(self, begin: int = 0, end: int | None = None) -> list[bytes]:
         """The exact bytes of the Records [begin, end) of this part."""

@@ -61,7 +61,7 @@ class Log:
         self._clock = clock
         self._failed: BaseException | None = None
         with store.snapshot() as snapshot:
-            _check_format(snapshot, self.origin)
+            check_format(snapshot, self.origin)
             newest = check_right_edge(snapshot, signer)
             _check_anchor(snapshot, anchor, newest)
         # A crash between commit and anchor leaves the anchor behind: it catches up here.
@@ -153,7 +153,12 @@ def derive_secret(signer: Signer) -> bytes:
     return blake3(material, derive_key_context=_DERIVATION).digest(length=SEED_SIZE)
 
 
-def _check_format(snapshot: Snapshot, origin: str) -> None:
+def check_format(snapshot: Snapshot, origin: str) -> None:
+    """Refuse a store of another layout or another log.
+
+    Raises:
+        StartupError: it is one, or it has no log at all.
+    """
     value = snapshot.get(META, FORMAT_KEY)
     if value is None:
         raise StartupError("the store has no log; make one with `counterfoil init`")

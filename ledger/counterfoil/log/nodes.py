@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from counterfoil.entry import HASH_SIZE
 from counterfoil.errors import IntegrityError
-from counterfoil.log.layout import BATCH, TILE, BatchPart, index_key, parse_index_key
+from counterfoil.log.layout import BATCH, TILE, BatchPart, index_key
 from counterfoil.store import Snapshot, Transaction
 from counterfoil.tlog import TILE_WIDTH, root_hash
 
@@ -43,9 +43,8 @@ def find_part(snapshot: Snapshot, index: int) -> BatchPart:
         IntegrityError: its part is missing, or is not what its key says.
     """
     for key, value in snapshot.scan(BATCH, end=index_key(index + 1), limit=1, reverse=True):
-        part = BatchPart(value)
-        # A leaf does not hold its index: a part that tells another first index would serve one entry for another.
-        if parse_index_key(key)[0] == part.first <= index < part.first + part.count:
+        part = BatchPart(key, value)
+        if part.first <= index < part.first + part.count:
             return part
     raise IntegrityError(f"the batch of entry {index} is missing or damaged", index=index)
 
@@ -62,8 +61,8 @@ def read_leaf_hashes(snapshot: Snapshot, begin: int, end: int) -> list[bytes]:
     hashes = first.leaf_hashes(begin - first.first, min(first.count, end - first.first))
     following = first.first + first.count
     for key, value in snapshot.scan(BATCH, start=index_key(following), end=index_key(end)):
-        part = BatchPart(value)
-        if parse_index_key(key)[0] != following or part.first != following:
+        part = BatchPart(key, value)
+        if part.first != following:
             raise IntegrityError(f"the batch of entry {following} is missing", index=following)
         hashes += part.leaf_hashes(0, min(part.count, end - part.first))
         following = part.first + part.count

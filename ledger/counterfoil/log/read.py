@@ -12,14 +12,15 @@ from counterfoil.errors import IntegrityError, NotFound, OutOfRange
 from counterfoil.log.batch import ALL_TERM, identity_domain, term_print
 from counterfoil.log.existing import read_identity
 from counterfoil.log.fingerprint import fingerprints
-from counterfoil.log.layout import BATCH, CHECKPOINT, BatchPart, index_key, parse_index_key
-from counterfoil.log.nodes import find_part, read_leaf_hashes, read_node
+from counterfoil.log.layout import BATCH, BatchPart, index_key
+from counterfoil.log.nodes import find_part, read_leaf_hashes
+from counterfoil.log.proofs import Prover
 from counterfoil.log.runs import find, find_from, read_runs
 from counterfoil.log.state import read_state
 from counterfoil.receipt import BatchReceipt, Receipt
 from counterfoil.record import KIND_BY_NUMBER, Kind, format_id, parse_id
 from counterfoil.store import Snapshot
-from counterfoil.tlog import leaf_hash, prove_consistency, prove_inclusion, prove_range
+from counterfoil.tlog import leaf_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def read_entries(snapshot: Snapshot, begin: int, end: int) -> Iterator[Entry]:
 
 def read_parts(snapshot: Snapshot, begin: int, end: int) -> Iterator[BatchPart]:
     """The batch parts whose first entry is in [begin, end), in order."""
-    for _, value in snapshot.scan(BATCH, start=index_key(begin), end=index_key(end)):
-        yield BatchPart(value)
+    for key, value in snapshot.scan(BATCH, start=index_key(begin), end=index_key(end)):
+        yield BatchPart(key, value)
 
 
 def _entries_of(snapshot: Snapshot, part: BatchPart, begin: int, end: int) -> Iterator[Entry]:
@@ -192,16 +193,14 @@ def read_checkpoint(snapshot: Snapshot, size: int | None = None) -> tuple[int, b
     Raises:
         OutOfRange: the log is not that long.
     """
-    start = b"" if size is None else index_key(size)
-    for key, value in snapshot.scan(CHECKPOINT, start=start, limit=1, reverse=size is None):
-        return parse_index_key(key)[0], bytes(value)
-    raise OutOfRange(f"no checkpoint covers {size} entries", size=read_state(snapshot).size)
+    return Prover(snapshot).checkpoint(size)
 
 
 def read_receipt(snapshot: Snapshot, entry: Entry) -> Receipt:
     """The receipt of an entry: always the same bytes, with the checkpoint of the commit that logged it."""
-    size, note = read_checkpoint(snapshot, entry.index + 1)
-    proof = prove_inclusion(entry.index, size, lambda level, at: read_node(snapshot, level, at))
+    prover = Prover(snapshot)
+    size, note = prover.checkpoint(entry.index + 1)
+    _, proof = prover.inclusion(entry.index, size)
     return Receipt(
         entry.index, format_leaf(entry.leaf), entry.salt, entry.record, tuple(proof), note
     )
@@ -230,8 +229,9 @@ def _read_run(snapshot: Snapshot, begin: int, end: int) -> BatchReceipt:
     head = part.head
     whole = (begin, end) == (head.first, head.first + head.count)
     salts = b"" if whole else b"".join(entry.salt for entry in read_entries(snapshot, begin, end))
-    size, note = read_checkpoint(snapshot, end)
-    proof = prove_range(begin, end, size, lambda level, at: read_node(snapshot, level, at))
+    prover = Prover(snapshot)
+    size, note = prover.checkpoint(end)
+    proof = prover.range(begin, end, size)
     return BatchReceipt(
         first_index=begin,
         count=end - begin,
@@ -247,18 +247,9 @@ def _read_run(snapshot: Snapshot, begin: int, end: int) -> BatchReceipt:
 
 def read_inclusion_proof(snapshot: Snapshot, index: int, size: int) -> tuple[bytes, list[bytes]]:
     """The leaf hash at an index, and its inclusion proof in the tree of a size."""
-    _check_size(snapshot, size)
-    proof = prove_inclusion(index, size, lambda level, at: read_node(snapshot, level, at))
-    return read_leaf_hashes(snapshot, index, index + 1)[0], proof
+    return Prover(snapshot).inclusion(index, size)
 
 
 def read_consistency_proof(snapshot: Snapshot, old_size: int, new_size: int) -> list[bytes]:
     """That the tree of one size is a prefix of that of another."""
-    _check_size(snapshot, new_size)
-    return prove_consistency(old_size, new_size, lambda level, at: read_node(snapshot, level, at))
-
-
-def _check_size(snapshot: Snapshot, size: int) -> None:
-    have = read_state(snapshot).size
-    if not 0 <= size <= have:
-        raise OutOfRange(f"there is no tree of size {size}; the log has {have} entries", size=have)
+    return Prover(snapshot).consistency(old_size, new_size)

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from counterfoil.errors import IntegrityError
 from counterfoil.limits import VALUE_SIZE_BYTES_MAX
 from counterfoil.log.fingerprint import Fingerprints
-from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key
+from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key, seal, unseal
 from counterfoil.store import Snapshot, Transaction
 
 # Runs of one level that make a merge due. Four keeps the number of runs, which each look-up pays for, near the
 # number of times that a record is written again: both grow with log4 of the log.
 FAN: Final = 4
-# A merge up to this many entries is done in the commit itself. One less than 4^8: four runs of level 7 are for
+# A merge up to this many entries, a whole level, is done in the commit itself. One less than 4^8: four runs of level 7 are for
 # compaction, four of any level below it for the commit, so that both never take the same run.
 INLINE_COUNT_MAX: Final = 65_535
 _ENTRY_SIZE = 16
@@ -77,7 +77,7 @@ def format_runs(runs: Runs) -> bytes:
     for run in runs.runs:
         parts.append(_RUN_HEAD.pack(run.number, run.level, run.count, len(run.fences)))
         parts.append(struct.pack(f"<{len(run.fences)}Q", *run.fences))
-    return b"".join(parts)
+    return seal(b"".join(parts))
 
 
 def parse_runs(value: bytes) -> Runs:
@@ -88,6 +88,7 @@ def parse_runs(value: bytes) -> Runs:
     """
     if not value:
         return Runs(0, ())
+    value = unseal(value, "list of catalog runs")
     try:
         version, next_number, count = _LIST_HEAD.unpack_from(value)
         at = _LIST_HEAD.size
@@ -153,14 +154,13 @@ def add_entries(transaction: Transaction, prints: Fingerprints, indexes: Indexes
     order = np.argsort(prints, kind="stable")
     newest: list[tuple[Fingerprints, Indexes]] = [(prints[order], indexes[order])]
     kept, count, level = list(runs.runs), len(prints), level_of(len(prints))
-    while kept and kept[-1].count + count <= INLINE_COUNT_MAX:
-        same = [run for run in kept[-(FAN - 1) :] if run.level == level]
-        if kept[-1].level > level or (kept[-1].level == level and len(same) < FAN - 1):
-            break
+    while kept and kept[-1].level <= level:
         # A smaller run before this one, or the fourth of a level: taken in before anything is written.
-        taken = same if kept[-1].level == level else [kept[-1]]
-        if sum(run.count for run in taken) + count > INLINE_COUNT_MAX:
-            break
+        taken = kept[-1:]
+        if kept[-1].level == level:
+            taken = [run for run in kept[-(FAN - 1) :] if run.level == level]
+            if len(taken) < FAN - 1 or sum(run.count for run in taken) + count > INLINE_COUNT_MAX:
+                break
         newest = [*(_read_run(transaction, run) for run in taken), *newest]
         for run in taken:
             delete_run(transaction, run)

@@ -6,7 +6,7 @@ from typing import Final
 
 from counterfoil.entry import HASH_SIZE
 from counterfoil.errors import IntegrityError
-from counterfoil.log.layout import META, RUNS_KEY, STATE_KEY
+from counterfoil.log.layout import META, STATE_KEY, seal, unseal
 from counterfoil.store import Snapshot
 from counterfoil.tlog import Frontier
 
@@ -36,7 +36,7 @@ def format_state(state: State) -> bytes:
     head = _HEAD.pack(
         _VERSION, state.size, state.time_us, state.last_leaf_hash, len(state.frontier)
     )
-    return head + b"".join(state.frontier)
+    return seal(head + b"".join(state.frontier))
 
 
 def parse_state(value: bytes) -> State:
@@ -45,6 +45,7 @@ def parse_state(value: bytes) -> State:
     Raises:
         IntegrityError: it is no state, or its frontier does not fit its size.
     """
+    value = unseal(value, "state")
     if len(value) < _HEAD.size:
         raise IntegrityError("the stored state is cut short")
     version, size, time_us, last, count = _HEAD.unpack_from(value)
@@ -59,9 +60,3 @@ def read_state(snapshot: Snapshot) -> State:
     """The state in a snapshot; the empty log's when there is none yet."""
     value = snapshot.get(META, STATE_KEY)
     return EMPTY if value is None else parse_state(bytes(value))
-
-
-def read_runs_value(snapshot: Snapshot) -> bytes:
-    """The stored list of the catalog's sorted runs; empty when there is none yet."""
-    value = snapshot.get(META, RUNS_KEY)
-    return b"" if value is None else bytes(value)

@@ -39,7 +39,10 @@ def _retry(seconds: float) -> Message:
 
 
 def _invalid(error: InvalidInput) -> Sequence[Message]:
-    field = error.field if error.position is None else f"events[{error.position}].{error.field}"
+    at = f"events[{error.position}]"
+    # An event that is at fault as a whole is named by its place alone.
+    whole = error.position is None or error.field in ("events", at)
+    field = error.field if error.position is None else at if whole else f"{at}.{error.field}"
     violation = error_details_pb2.BadRequest.FieldViolation(
         field=field, description=str(error), reason=error.reason
     )

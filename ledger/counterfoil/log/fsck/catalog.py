@@ -90,6 +90,9 @@ class CatalogCheck:
     def _compare_share(self, mine: np.ndarray, theirs: np.ndarray) -> None:
         if np.array_equal(mine, theirs):
             return
+        if len(mine) != len(theirs):
+            told = f"it has {len(theirs)} lines where the entries give {len(mine)}"
+            self._report.add(None, "catalog", told)
         for _, index in np.setdiff1d(mine, theirs)[:100].tolist():
             self._report.add(index, "catalog", "the entry is not in the catalog where it belongs")
         for _, index in np.setdiff1d(theirs, mine)[:100].tolist():
@@ -110,7 +113,8 @@ class CatalogCheck:
 
 def _pairs(prints: np.ndarray, indexes: np.ndarray) -> np.ndarray:
     both = np.empty(len(prints), dtype=[("print", np.uint64), ("index", np.uint64)])
-    order = np.lexsort((indexes, prints))
+    # Both sides come in the order of the log, so that a stable sort leaves equal fingerprints by index.
+    order = np.argsort(prints, kind="stable")
     both["print"], both["index"] = prints[order], indexes[order]
     return both
 

@@ -8,14 +8,15 @@ a server may go on writing beside it.
 from typing import Final
 
 from counterfoil.entry import HASH_SIZE, parse_record
-from counterfoil.errors import IntegrityError, StartupError, VerificationError
+from counterfoil.errors import IntegrityError, OutOfRange, StartupError, VerificationError
 from counterfoil.keys import Verifier
 from counterfoil.log.anchor import Anchor
 from counterfoil.log.append import read_stream
 from counterfoil.log.fsck.catalog import CatalogCheck
 from counterfoil.log.fsck.entries import EntryCheck
 from counterfoil.log.fsck.report import Progress, Report
-from counterfoil.log.layout import CHECKPOINT, TILE, BatchPart, index_key, parse_index_key
+from counterfoil.log.layout import CHECKPOINT, TILE, BatchPart, index_key, parse_index_key, unseal
+from counterfoil.log.log import check_format
 from counterfoil.log.read import read_checkpoint, read_parts
 from counterfoil.log.state import State, read_state
 from counterfoil.note import parse_checkpoint
@@ -36,9 +37,9 @@ class _Check:
         self.entries = EntryCheck(self.report)
         self.catalog = CatalogCheck(self.report, secret)
         self.tree = Frontier()
-        self.anchored: tuple[int, bytes] | None = None
         self.streams: dict[tuple[str, str], int] = {}
         self.checkpoints = 0
+        self.signed = True
         self.readable = True
 
     def walk(self, size: int, progress: Progress) -> None:
@@ -54,6 +55,8 @@ class _Check:
             progress(min(self.tree.size, size), size)
 
     def _check_part(self, snapshot: Snapshot, part: BatchPart) -> None:
+        if part.head.time_us != self.entries.time_us:
+            self.check_signed()
         hashes = self.entries.check(part)
         complete = self.tree.append_many(hashes)
         self._check_tiles(snapshot, complete)
@@ -93,12 +96,23 @@ class _Check:
 
     def _check_checkpoint(self, snapshot: Snapshot) -> None:
         note = snapshot.get(CHECKPOINT, index_key(self.tree.size))
+        self.signed = note is not None
         if note is None:
             return  # Batches of one group commit share the checkpoint behind the last of them.
         self.checkpoints += 1
-        self._judge(bytes(note), f"the checkpoint of size {self.tree.size}")
+        name = f"checkpoint of size {self.tree.size}"
+        try:
+            self.judge(unseal(note, name), f"the {name}")
+        except IntegrityError as error:
+            self.report.add(None, "checkpoint", str(error))
 
-    def _judge(self, note: bytes, name: str) -> None:
+    def check_signed(self) -> None:
+        """At the end of a group, which is where the time changes, there must have been a checkpoint."""
+        if not self.signed:
+            told = f"the checkpoint of size {self.tree.size} is missing"
+            self.report.add(None, "checkpoint", told)
+
+    def judge(self, note: bytes, name: str) -> None:
         try:
             checkpoint = parse_checkpoint(note, [self.verifier])
         except VerificationError as error:
@@ -113,23 +127,26 @@ class _Check:
             if self.readable:
                 self.catalog.compare(snapshot, size)
             for (submitter, stream_id), sequence in self.streams.items():
-                if read_stream(snapshot, submitter, stream_id) < sequence:
+                try:
+                    last = read_stream(snapshot, submitter, stream_id)
+                except IntegrityError as error:
+                    self.report.add(None, "stream", str(error))
+                    continue
+                if last < sequence:
                     told = f"stream {stream_id} of {submitter} must be at batch {sequence} at least"
                     self.report.add(None, "stream", told)
-            stored = sum(1 for key, _ in snapshot.scan(CHECKPOINT, end=index_key(size + 1)))
+            stored = sum(1 for _ in snapshot.scan(CHECKPOINT, end=index_key(size + 1)))
             if stored != self.checkpoints:
                 told = f"{stored} checkpoints are stored, but {self.checkpoints} fit a batch's end"
                 self.report.add(None, "checkpoint", told)
-            tiles = sum(
-                1 for key, _ in snapshot.scan(TILE) if _belongs(key, read_state(snapshot).size)
-            )
-            if tiles != sum(1 for _ in snapshot.scan(TILE)):
+            present, _ = read_checkpoint(snapshot)
+            if not all(_belongs(key, present) for key, _ in snapshot.scan(TILE)):
                 self.report.add(None, "tile", "there are tiles beyond the end of the tree")
 
 
 def _belongs(key: bytes, size: int) -> bool:
     level, number = parse_index_key(key)
-    return number * TILE_WIDTH << (8 * level) < size
+    return level > 0 and number * TILE_WIDTH < size >> 8 * level
 
 
 def check_log(
@@ -147,43 +164,56 @@ def check_log(
     check = _Check(store, verifier, secret)
     try:
         with store.snapshot() as snapshot:
-            state = read_state(snapshot)
+            check_format(snapshot, verifier.name)
             size, note = read_checkpoint(snapshot)
+            state = _read_state(check, snapshot)
         check.report.size = size
         check.walk(size, progress)
+        check.check_signed()
         check.report.root_hash = check.tree.root()
         _check_state(check, state)
-        check._judge(note, "the newest checkpoint")
+        check.judge(note, "the newest checkpoint")
         check.finish(size)
         if anchor is not None:
-            _check_anchor(check, anchor, size)
-    except (IntegrityError, StartupError) as error:
-        check.report.add(getattr(error, "index", None), "store", str(error))
+            _check_anchor(check, anchor)
+    except (IntegrityError, OutOfRange, StartupError) as error:
+        # Without this nothing behind it can be judged: mend it, and check again.
+        index = getattr(error, "index", None)
+        check.report.add(index, "store", f"{error}; what follows was not checked")
     return check.report
 
 
-def _check_state(check: _Check, state: State) -> None:
-    mine = State(
-        check.tree.size, check.entries.time_us, check.entries.previous, tuple(check.tree.hashes)
-    )
-    if mine != state:
-        check.report.add(
-            None, "state", f"the stored state of size {state.size} is not that of the entries"
-        )
+def _read_state(check: _Check, snapshot: Snapshot) -> State | None:
+    try:
+        return read_state(snapshot)
+    except IntegrityError as error:
+        check.report.add(None, "state", str(error))
+        return None
 
 
-def _check_anchor(check: _Check, anchor: Anchor, size: int) -> None:
+def _check_state(check: _Check, state: State | None) -> None:
+    entries, tree = check.entries, check.tree
+    mine = State(tree.size, entries.time_us, entries.previous, tuple(tree.hashes))
+    if state is not None and mine != state:
+        told = f"the stored state of size {state.size} is not that of the entries"
+        check.report.add(None, "state", told)
+
+
+def _check_anchor(check: _Check, anchor: Anchor) -> None:
     anchored = anchor.read()
     if anchored is None:
         check.report.add(None, "anchor", f"{anchor.path} is empty")
         return
+    with check.store.snapshot() as snapshot:
+        # Asked again, because a server may have gone on: the anchor may be newer than the check, not than the store.
+        size, _ = read_checkpoint(snapshot)
+        value = snapshot.get(CHECKPOINT, index_key(anchored.size))
+        name = f"checkpoint of size {anchored.size}"
+        note = b"" if value is None else unseal(value, name)
     if anchored.size > size:
         told = f"it was signed for {anchored.size} entries; the store has {size}: an old copy"
         check.report.add(None, "anchor", told)
         return
-    with check.store.snapshot() as snapshot:
-        value = snapshot.get(CHECKPOINT, index_key(anchored.size))
-        note = b"" if value is None else bytes(value)
     # The note itself was verified at its place in the log; here its root line only has to be the anchor's.
     if note.split(b"\n")[:3] != anchored.note.split(b"\n")[:3]:
         check.report.add(None, "anchor", f"its tree of size {anchored.size} is not this log's")

@@ -20,8 +20,8 @@ from .edge import (
     event,
     exact,
     expect_invalid,
-    fresh,
     frame_events,
+    fresh,
     records_of,
     verify_accepted,
 )
