@@ -81,6 +81,8 @@ def connect(server: str, key: str | None, submitter: str = "local") -> Iterator[
 
 def explain_ledger_error(server: str, error: Any) -> str:
     """One line about a failed call: what it means for the person at the keyboard."""
+    if error.reason in ("OUTCOME_UNKNOWN", "STOPPING"):
+        return f"the ledger at {server} is going away ({error}); the same command can be repeated safely"
     if error.code == "UNAVAILABLE":
         return (
             f"no ledger answers at {server}; start one with `counterfoil serve DIR`, "

@@ -153,6 +153,10 @@ def load_signer(settings: Settings) -> Signer:
         ) from error
     except (OSError, UnicodeDecodeError, CounterfoilError) as error:
         raise StartupError(f"the signing key {path} cannot be read: {error}") from error
+    if path.stat().st_mode & 0o077:
+        raise StartupError(
+            f"{path} can be read by others; take their rights away with `chmod 600 {path}`"
+        )
     if signer.name != settings.origin:
         raise StartupError(
             f"{path} is the key of {signer.name}, but the settings name {settings.origin}"
@@ -173,8 +177,8 @@ def open_log(settings: Settings) -> Log:
 
 
 @contextmanager
-def hold_lock(settings: Settings) -> Iterator[None]:
-    """Be the one server of a directory.
+def hold_lock(settings: Settings) -> Iterator[int]:
+    """Be the one server of a directory. Gives the lock's file descriptor: who inherits it holds the lock too.
 
     Raises:
         StartupError: another one runs.
@@ -186,7 +190,7 @@ def hold_lock(settings: Settings) -> Iterator[None]:
         except BlockingIOError as error:
             told = f"another server runs on {settings.directory}; stop it first, or use --workers for more processes"
             raise StartupError(told) from error
-        yield
+        yield handle
     finally:
         os.close(handle)
 
@@ -223,6 +227,10 @@ def renew_anchor(directory: Path) -> None:
     """
     settings = load(directory)
     signer = load_signer(settings)
+    if settings.path("anchor").exists():
+        raise StartupError(
+            f"there is an anchor {settings.path('anchor')} already; move it away first"
+        )
     with hold_lock(settings):
         store = _open_store(settings, read_only=True)
         try:

@@ -7,6 +7,7 @@ one, or uses it with other filters, gets a clear error instead of another page.
 import base64
 import binascii
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from blake3 import blake3
@@ -14,7 +15,13 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from counterfoil.errors import InvalidInput
-from counterfoil.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PAGE_TOKEN_AGE_S_MAX
+from counterfoil.limits import (
+    PAGE_SIZE_BYTES_MAX,
+    PAGE_SIZE_DEFAULT,
+    PAGE_SIZE_MAX,
+    PAGE_TOKEN_AGE_S_MAX,
+)
+from counterfoil.log import Entry
 from counterfoil_server.clock import now_us
 from counterfoil_server.entropy import fresh_nonce
 
@@ -67,6 +74,16 @@ def page_size(asked: int) -> int:
             "page_size must not be negative", field="page_size", reason="QUANTITY_NEGATIVE"
         )
     return min(asked or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
+
+
+def fitting(entries: Sequence[Entry]) -> int:
+    """How many entries, one at least, a page can hold without outgrowing a gRPC message of the default size."""
+    filled = 0
+    for at, entry in enumerate(entries):
+        filled += len(entry.record)
+        if at and filled > PAGE_SIZE_BYTES_MAX:
+            return at
+    return len(entries)
 
 
 def _digest(bound: tuple[object, ...]) -> bytes:

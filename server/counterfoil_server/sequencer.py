@@ -55,6 +55,7 @@ class Sequencer:
         self.stopping = False
         self._crowded = False
         self.committed = asyncio.Event()
+        self.closing = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
 
@@ -95,6 +96,7 @@ class Sequencer:
         with self._changed:
             self.stopping = True
             self._changed.notify()
+        self.closing.set()
         async with self._room:
             self._room.notify_all()
         await asyncio.to_thread(self._thread.join)
@@ -112,7 +114,7 @@ class Sequencer:
                 outcomes: list[Appended | CounterfoilError] = self._ledger.append(
                     [waiting.batch for waiting in group]
                 )
-            except StoreFull as error:
+            except (Busy, StoreFull) as error:
                 outcomes = [error] * len(group)
             except OutcomeUnknown as error:
                 _log.critical("commit failed, no more will be signed", error=str(error))

@@ -62,10 +62,11 @@ def serve(directory: Path, address: str, workers: int, announce: Announce) -> in
         StartupError: wrong directory, missing key, port in use, another server on the store, an old store.
     """
     settings = load(directory)
-    with hold_lock(settings):
+    with hold_lock(settings) as lock:
         bound = find_address(address)
         if workers > 1:
-            return run_workers(directory, bound, workers, announce)
+            set_up_logging()
+            return run_workers(directory, bound, workers, announce, lock)
         return run_worker(settings, bound, announce, shared=False, first=True)
 
 
@@ -108,6 +109,8 @@ async def _run(
     _bind(server, address)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if shared:
+        _stop_without_parent(stop)
     await server.start()
     for name in ("", *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -130,6 +133,17 @@ async def _run(
         )
         return EXIT_OUTCOME_UNKNOWN
     return EXIT_OK
+
+
+def _stop_without_parent(stop: asyncio.Event) -> None:
+    """A worker's standard input is a pipe that its parent never writes to: it ends when the parent does."""
+    loop, pipe = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def orphaned() -> None:
+        loop.remove_reader(pipe)
+        stop.set()
+
+    loop.add_reader(pipe, orphaned)
 
 
 def find_address(address: str) -> str:

@@ -1,5 +1,6 @@
 """Taking in a batch of usage events, and answering for it."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -100,10 +101,21 @@ def _first_of_each(unreadable: Sequence[Problem], found: Sequence[Problem]) -> l
     return [first[position] for position in sorted(first)]
 
 
-def answer(
+async def answer(
     ledger: Ledger, intake: Intake, appended: Appended
 ) -> usage_service_pb2.AppendUsageResponse:
-    """The answer to a batch: counts, what became of each event that is not new, and the receipts."""
+    """The answer to a batch: counts, what became of each event that is not new, and the receipts.
+
+    Originals of duplicates may lie anywhere in the log; reading them must not hold up the other callers.
+    """
+    if appended.existing:
+        return await asyncio.to_thread(_answer, ledger, intake, appended)
+    return _answer(ledger, intake, appended)
+
+
+def _answer(
+    ledger: Ledger, intake: Intake, appended: Appended
+) -> usage_service_pb2.AppendUsageResponse:
     response = usage_service_pb2.AppendUsageResponse(
         accepted=len(appended.positions), rejected=len(intake.problems)
     )

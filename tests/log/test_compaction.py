@@ -166,6 +166,84 @@ def test_a_commit_never_merges_what_is_being_compacted(monkeypatch: pytest.Monke
         assert sum(run.count for run in read_runs(snapshot).runs) == first + 16_384
 
 
+def test_a_large_commit_leaves_the_runs_of_a_compaction_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A group that takes in all small runs, and grows past their levels, stops before those being compacted."""
+    monkeypatch.setattr(catalog, "INLINE_COUNT_MAX", REAL_INLINE)
+    monkeypatch.setattr(catalog, "CHUNK_COUNT", REAL_CHUNK)
+    monkeypatch.setattr(compaction, "CHUNK_COUNT", REAL_CHUNK)
+    store = MemoryStore(SPACES)
+    first = 0
+
+    def add(count: int) -> None:
+        nonlocal first
+        grow(store, first, count)
+        first += count
+
+    for count in [20_000] * 4 + [4_000] * 12:
+        add(count)
+    real = catalog.merge
+
+    def slipped(*args: Any) -> Any:
+        merged = real(*args)
+        add(20_000)
+        return merged
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compaction, "merge", slipped)
+        assert compact(store)
+    while compact(store):
+        pass
+    with store.snapshot() as snapshot:
+        runs = read_runs(snapshot).runs
+    assert sum(run.count for run in runs) == first
+    levels = [run.level for run in runs]
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_commits_of_any_size_never_meet_a_compaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is committed while runs are merged, the merge ends well, and few runs are left."""
+    monkeypatch.setattr(catalog, "INLINE_COUNT_MAX", 63)
+    chance = random.Random(SEED)
+    real = catalog.merge
+    for round_ in range(30):
+        store = MemoryStore(SPACES)
+        first, slips = 0, 0
+        sizes = chance.choice(((1, 1, 2, 4, 4, 16, 20), (4, 4, 4, 4, 15, 20), (3, 15, 15, 20)))
+
+        def add(store: MemoryStore = store, sizes: tuple[int, ...] = sizes) -> None:
+            nonlocal first
+            # As in the product, the largest group is a third of what a commit may merge.
+            count = chance.choice(sizes)
+            grow(store, first, count)
+            first += count
+
+        def slipped(*args: Any, add: Callable[[], None] = add) -> Any:
+            nonlocal slips
+            merged = real(*args)
+            for _ in range(chance.randrange(12)):
+                add()
+                slips += 1
+            return merged
+
+        with monkeypatch.context() as patch:
+            patch.setattr(compaction, "merge", slipped)
+            for _ in range(chance.randrange(20, 120)):
+                add()
+                if chance.randrange(4) == 0:
+                    compact(store)
+        while compact(store):
+            pass
+        with store.snapshot() as snapshot:
+            runs = read_runs(snapshot).runs
+        levels = [run.level for run in runs]
+        assert levels == sorted(levels, reverse=True), (SEED, round_, levels)
+        assert len(runs) <= 3 * (catalog.level_of(first) + 1), (SEED, round_)
+        assert answers(store, first) == [(3 * index, index) for index in range(first)]
+        assert slips > 0
+
+
 def test_two_compactions_at_once_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A merge whose runs are gone when it is done changes nothing, and says so."""
     store = MemoryStore(SPACES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from counterfoil.errors import StartupError
 from counterfoil.keys import Signer
 from counterfoil.log import Anchor
+from counterfoil.log import append as append_module
 from counterfoil.log.fsck import Report
 from counterfoil.log.layout import (
     BATCH,
@@ -30,7 +32,7 @@ from counterfoil.log.runs import parse_runs
 from counterfoil.record import USAGE
 from counterfoil.store import encode_key
 
-from .bench import ORIGIN, Bench, flipped, usage_body
+from .bench import ORIGIN, START_US, Bench, flipped, usage_body
 
 # The head of a stored part, and where in it the bytes lie that no answer depends on.
 HEAD_SIZE = 112
@@ -142,6 +144,19 @@ def test_damage_in_several_entries_is_all_named(sound: Bench) -> None:
 
     with damaged(sound, BATCH, key, value) as report:
         assert named(report) == {20, 100, 101, 250}
+
+
+@pytest.mark.parametrize("pieces", [(0, 3), (1, 2), (1, 3), (0, 1), (0, 1, 2, 3)])
+def test_an_entry_damaged_in_several_pieces_is_named(sound: Bench, pieces: tuple[int, ...]) -> None:
+    """Two or more damaged pieces of one entry name it, and no entry before it."""
+    key, value, _ = part_of(sound, 100)
+    found = list(columns(sound, 100))
+    for piece in pieces:
+        value = flipped(value, 8 * found[piece][1] + 1)
+
+    with damaged(sound, BATCH, key, value) as report:
+        assert report.problems[0].index == 100
+        assert not named(report) & set(range(1, 100)) - {8}
 
 
 def test_two_swapped_records_are_named(sound: Bench) -> None:
@@ -439,6 +454,28 @@ def test_a_log_with_many_faults_is_bounded(memory: Bench) -> None:
     assert len(report.problems) == 1000
     assert report.more >= 500
     assert not report.sound
+
+
+def test_an_entry_of_an_unknown_kind_is_found(memory: Bench) -> None:
+    """A batch that a faulty writer logged under a kind that nobody knows is named."""
+    memory.add(memory.usage("a"))
+    batch = memory.usage("b", "c")
+    memory.add(dataclasses.replace(batch, kind=dataclasses.replace(USAGE, number=9)))
+    report = memory.fsck()
+
+    assert ("leaf", 2) in {(fault.what, fault.index) for fault in report.problems}
+    assert "kind 9 is unknown" in {fault.detail for fault in report.problems}
+
+
+def test_a_time_that_went_back_is_found(memory: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that a faulty writer logged with an earlier time than the one before is named."""
+    memory.add(memory.usage("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(append_module, "max", lambda *_times: START_US - 1, raising=False)
+        memory.add(memory.usage("b"))
+    report = memory.fsck()
+
+    assert ("leaf", 2) in {(fault.what, fault.index) for fault in report.problems}
 
 
 def test_a_second_record_of_one_identity_is_found(memory: Bench) -> None:

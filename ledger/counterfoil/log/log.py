@@ -7,6 +7,7 @@ from blake3 import blake3
 
 from counterfoil.entry import HASH_SIZE, SEED_SIZE
 from counterfoil.errors import (
+    Busy,
     CounterfoilError,
     IntegrityError,
     OutcomeUnknown,
@@ -63,6 +64,7 @@ class Log:
         with store.snapshot() as snapshot:
             check_format(snapshot, self.origin)
             newest = check_right_edge(snapshot, signer)
+            _check_environment(snapshot, environment)
             _check_anchor(snapshot, anchor, newest)
         # A crash between commit and anchor leaves the anchor behind: it catches up here.
         anchor.advance(newest.note, newest.size)
@@ -75,16 +77,16 @@ class Log:
 
         Raises:
             StoreFull: no room; nothing of the group was written, reads go on.
+            Busy: the store could not begin; nothing was written.
             OutcomeUnknown: the group may or may not be in the log. This object will not append again: stop, start
                 anew, and let the submitters send again.
         """
         if self._failed is not None:
             raise OutcomeUnknown("an earlier commit failed; restart to find out what was stored")
-        if self.store.room() <= 0:
-            raise StoreFull(
-                "the store has no room left; reads go on, writes resume when there is room"
-            )
         try:
+            if self.store.room() <= 0:
+                told = "the store has no room left; reads go on, writes resume when there is room"
+                raise StoreFull(told)
             now_us = self._clock()
             # A crash before the commit inside leaves nothing; one after it leaves the whole group, signed.
             results = self.store.transact(
@@ -96,7 +98,7 @@ class Log:
                 signed = parse_checkpoint(note, [self.signer.verifier])
                 # A crash before this leaves the anchor one commit behind, and nobody was answered.
                 self._anchor.advance(note, signed.size)
-        except StoreFull:
+        except (Busy, StoreFull):
             raise
         except BaseException as error:
             self._failed = error
@@ -169,6 +171,18 @@ def check_format(snapshot: Snapshot, origin: str) -> None:
         )
     if stored != origin:
         raise StartupError(f"the store belongs to {stored}, but the key is that of {origin}")
+
+
+def _check_environment(snapshot: Snapshot, environment: int) -> None:
+    """Live and sandbox are told apart for ever by the genesis record, not by a setting that somebody edits."""
+    genesis = record_pb2.Genesis.FromString(read_entry(snapshot, 0).body)
+    if genesis.environment != environment:
+        has, asked = (
+            record_pb2.Environment.Name(number).removeprefix("ENVIRONMENT_").lower()
+            for number in (genesis.environment, environment)
+        )
+        told = f"this log is {has}, but the settings say {asked}; set it back: live and sandbox are two logs"
+        raise StartupError(told)
 
 
 def check_right_edge(snapshot: Snapshot, signer: Signer) -> Checkpoint:

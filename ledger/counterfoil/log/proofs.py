@@ -29,6 +29,7 @@ class Prover:
     def __init__(self, snapshot: Snapshot) -> None:
         """Prove from a snapshot, and no longer than it is open."""
         self._snapshot = snapshot
+        self._nodes: dict[tuple[int, int], bytes] = {}
 
     @property
     def size(self) -> int:
@@ -98,7 +99,10 @@ class Prover:
         return root
 
     def _read(self, level: int, index: int) -> bytes:
-        return read_node(self._snapshot, level, index)
+        # Proofs about neighbours share most of their nodes.
+        if (level, index) not in self._nodes:
+            self._nodes[level, index] = read_node(self._snapshot, level, index)
+        return self._nodes[level, index]
 
     def _check(self, verify: Callable[[], None], index: int | None) -> None:
         try:

@@ -214,22 +214,21 @@ def read_batch_receipts(snapshot: Snapshot, indexes: Sequence[int]) -> Iterator[
     Args:
         indexes: ascending.
     """
-    at = 0
+    at, prover = 0, Prover(snapshot)
     while at < len(indexes):
         head = find_part(snapshot, indexes[at]).head
         end = at + 1
         while end < len(indexes) and indexes[end] == indexes[end - 1] + 1 < head.first + head.count:
             end += 1
-        yield _read_run(snapshot, indexes[at], indexes[at] + end - at)
+        yield _read_run(snapshot, prover, indexes[at], indexes[at] + end - at)
         at = end
 
 
-def _read_run(snapshot: Snapshot, begin: int, end: int) -> BatchReceipt:
+def _read_run(snapshot: Snapshot, prover: Prover, begin: int, end: int) -> BatchReceipt:
     part = find_part(snapshot, begin)
     head = part.head
     whole = (begin, end) == (head.first, head.first + head.count)
     salts = b"" if whole else b"".join(entry.salt for entry in read_entries(snapshot, begin, end))
-    prover = Prover(snapshot)
     size, note = prover.checkpoint(end)
     proof = prover.range(begin, end, size)
     return BatchReceipt(

@@ -154,7 +154,8 @@ def add_entries(transaction: Transaction, prints: Fingerprints, indexes: Indexes
     order = np.argsort(prints, kind="stable")
     newest: list[tuple[Fingerprints, Indexes]] = [(prints[order], indexes[order])]
     kept, count, level = list(runs.runs), len(prints), level_of(len(prints))
-    while kept and kept[-1].level <= level:
+    # Runs of the top level and above it are for compaction, which may be at work on them.
+    while kept and kept[-1].level <= level and kept[-1].level < level_of(INLINE_COUNT_MAX):
         # A smaller run before this one, or the fourth of a level: taken in before anything is written.
         taken = kept[-1:]
         if kept[-1].level == level:
@@ -177,13 +178,20 @@ def level_of(count: int) -> int:
 
 
 def find_due(runs: Sequence[Run]) -> slice | None:
-    """The oldest four neighbours of one level whose merge is due, the lowest such level first."""
+    """Neighbours whose merge is due: the oldest four of one level, the lowest such level first.
+
+    Or else a run and a larger one behind it, which a commit that took in many small runs can leave: without this the
+    older one would wait for ever.
+    """
     for end in range(len(runs), FAN - 1, -1):
         begin = end - FAN
         if runs[begin].level == runs[end - 1].level:
             while begin and runs[begin - 1].level == runs[begin].level:
                 begin -= 1
             return slice(begin, begin + FAN)
+    for end in range(len(runs), 1, -1):
+        if runs[end - 2].level < runs[end - 1].level:
+            return slice(end - 2, end)
     return None
 
 

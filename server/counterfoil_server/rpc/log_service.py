@@ -12,7 +12,6 @@ from counterfoil.errors import InvalidInput, Stopping
 from counterfoil.limits import (
     BATCH_EVENTS_MAX,
     BATCH_SIZE_BYTES_MAX,
-    PAGE_SIZE_BYTES_MAX,
     PAGE_SIZE_MAX,
 )
 from counterfoil.log import Entry
@@ -42,7 +41,7 @@ from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot
 from counterfoil.v1 import log_service_pb2
 from counterfoil_server.ledger import Ledger
-from counterfoil_server.pages import page_size
+from counterfoil_server.pages import fitting, page_size
 from counterfoil_server.rpc.assemble import Servicer
 
 # Another process may have committed: a tail looks at the store this often when its own process is idle.
@@ -126,11 +125,9 @@ class LogService(Servicer):
         else:
             entries = list(read_entries(snapshot, start, start + count))
             following = min(size, start + count)
-        filled = 0
-        for at, entry in enumerate(entries):
-            filled += len(entry.record)
-            if at and filled > PAGE_SIZE_BYTES_MAX:
-                return entries[:at], entry.index
+        shown = fitting(entries)
+        if shown < len(entries):
+            return entries[:shown], entries[shown].index
         return entries, max(following, start)
 
     async def tail_entries(

@@ -22,7 +22,7 @@ from counterfoil.tlog import leaf_hash
 from counterfoil.wire import parse_fields
 from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.ledger import Ledger, require_id
-from counterfoil_server.pages import page_size
+from counterfoil_server.pages import fitting, page_size
 
 M = TypeVar("M", bound=Message)
 
@@ -136,10 +136,11 @@ def fill_page(
     with ledger.log.store.snapshot() as snapshot:
         entries = list_entries(snapshot, ledger.log.secret, kind, terms, start, size + 1)
         tree_size = read_state(snapshot).size
-    items.extend(convert(entry) for entry in entries[:size])
+    shown = entries[: min(size, fitting(entries))]
+    items.extend(convert(entry) for entry in shown)
     answer: Any = response
     answer.tree_size = tree_size
-    answer.has_more = len(entries) > size
+    answer.has_more = len(entries) > len(shown)
     if answer.has_more:
-        answer.next_page_token = ledger.pages.seal(entries[size].index, bound)
+        answer.next_page_token = ledger.pages.seal(entries[len(shown)].index, bound)
     return response

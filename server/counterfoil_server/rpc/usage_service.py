@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from counterfoil.entry import parse_record
-from counterfoil.errors import CounterfoilError, InvalidInput
+from counterfoil.errors import InvalidInput, Stopping
 from counterfoil.limits import STREAM_WINDOW_BATCHES
 from counterfoil.log import Appended, read_stream
 from counterfoil.log.read import find_identity
@@ -53,7 +53,7 @@ class UsageService(Servicer):
             atomic=request.atomic,
         )
         appended = await self._ledger.sequencer.offer(intake.batch)
-        return answer(self._ledger, intake, appended)
+        return await answer(self._ledger, intake, appended)
 
     async def stream_usage(
         self, requests: AsyncIterator[bytes]
@@ -69,27 +69,27 @@ class UsageService(Servicer):
             environment=self._ledger.settings.environment,
         )
         yield usage_service_pb2.StreamUsageResponse(resume=resume)
-        pending: asyncio.Queue[_Pending | CounterfoilError | None] = asyncio.Queue(
-            STREAM_WINDOW_BATCHES
-        )
+        pending: asyncio.Queue[_Pending | Exception | None] = asyncio.Queue(STREAM_WINDOW_BATCHES)
         reader = asyncio.create_task(self._take_in(hello, requests, pending))
+        ender = asyncio.create_task(self._end_when_stopping(pending))
         try:
             while (item := await pending.get()) is not None:
-                if isinstance(item, CounterfoilError):
+                if isinstance(item, Exception):
                     raise item
-                result = answer(self._ledger, item.intake, await item.outcome)
+                result = await answer(self._ledger, item.intake, await item.outcome)
                 ack = usage_service_pb2.StreamAck(sequence=item.sequence, result=result)
                 yield usage_service_pb2.StreamUsageResponse(ack=ack)
         finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
+            for task in (reader, ender):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def _take_in(
         self,
         hello: usage_service_pb2.StreamHello,
         requests: AsyncIterator[bytes],
-        pending: "asyncio.Queue[_Pending | CounterfoilError | None]",
+        pending: "asyncio.Queue[_Pending | Exception | None]",
     ) -> None:
         """Read, check and queue batches. Reading stops while the window or the queue is full: flow control does the rest."""
         try:
@@ -110,8 +110,15 @@ class UsageService(Servicer):
                 outcome = await self._ledger.sequencer.offer_when_room(intake.batch)
                 await pending.put(_Pending(sequence, intake, outcome))
             await pending.put(None)
-        except CounterfoilError as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the stream is answered
             await pending.put(error)
+
+    async def _end_when_stopping(
+        self, pending: "asyncio.Queue[_Pending | Exception | None]"
+    ) -> None:
+        """End a stream behind what it has under way, instead of waiting for a client that may say nothing for hours."""
+        await self._ledger.sequencer.closing.wait()
+        await pending.put(Stopping("the server is stopping; connect again and go on"))
 
     async def get_usage_event(
         self, request: usage_service_pb2.GetUsageEventRequest
