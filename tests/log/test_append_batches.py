@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from counterfoil.errors import (
+    Busy,
     CounterfoilError,
     InvalidInput,
     OutcomeUnknown,
@@ -267,6 +268,21 @@ def test_a_store_without_room_takes_no_more(memory: Bench, monkeypatch: pytest.M
     assert memory.dump() == before
     monkeypatch.undo()
     memory.add(memory.usage("b"))
+
+
+def test_a_busy_store_is_no_failure(memory: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the store could not begin, nothing happened: the caller is told so, and the log goes on."""
+    before = memory.dump()
+
+    def busy(_fn: object) -> None:
+        raise Busy("the map is being grown", retry_after_s=0.1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.store, "transact", busy)
+        with pytest.raises(Busy):
+            memory.append(memory.usage("a"))
+    assert memory.dump() == before
+    memory.add(memory.usage("a"))
 
 
 def test_a_clock_that_goes_back_never_lowers_times(subject: Bench) -> None:

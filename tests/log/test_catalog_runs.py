@@ -17,6 +17,7 @@ from counterfoil.errors import IntegrityError
 from counterfoil.log import SPACES
 from counterfoil.log import compact as compaction
 from counterfoil.log import runs as catalog
+from counterfoil.log.layout import seal, unseal
 from counterfoil.log.runs import (
     Run,
     Runs,
@@ -307,6 +308,17 @@ def bad_lists() -> list[tuple[str, bytes]]:
         ("a number twice", format_runs(Runs(9, (Run(3, 1, 5, (1,)), Run(3, 1, 5, (1,)))))),
     ]
     return found
+
+
+def test_a_list_that_was_written_wrongly_is_refused() -> None:
+    """A list that is cut, grown or of another version is refused even under a checksum that fits."""
+    inside = unseal(good_list(), "runs")
+    bad = [inside[:size] for size in range(len(inside))]
+    bad += [inside + b"\x00", b"\x02" + inside[1:], inside[:9] + b"\x03" + inside[10:]]
+
+    for value in bad:
+        with pytest.raises(IntegrityError):
+            parse_runs(seal(value))
 
 
 @pytest.mark.parametrize(("fault", "value"), bad_lists(), ids=[name for name, _ in bad_lists()])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from counterfoil.errors import IntegrityError
-from counterfoil.log.layout import index_key
+from counterfoil.log.layout import index_key, seal
 from counterfoil.log.read import (
     Entry,
     read_batch_receipts,
@@ -149,6 +149,28 @@ def test_a_damaged_tile_makes_no_proof(subject: Bench) -> None:
             lambda: read_inclusion_proof(snapshot, 590, 601),
             lambda: list(read_batch_receipts(snapshot, [590, 591])),
             lambda: read_consistency_proof(snapshot, 301, 601),
+        )
+        for question in questions:
+            with pytest.raises(IntegrityError):
+                question()
+
+
+@pytest.mark.parametrize("note", [b"", b"not a note", b"\xff\n", None])
+def test_a_checkpoint_that_was_stored_wrongly_proves_nothing(
+    subject: Bench, note: bytes | None
+) -> None:
+    """A value that is no checkpoint, or that of another size, is not handed out though its checksum fits."""
+    fill(subject)
+    other = subject.get("checkpoint", index_key(5))
+    subject.put("checkpoint", index_key(SIZE), other if note is None else seal(note))
+
+    with subject.store.snapshot() as snapshot:
+        entry = read_entry(snapshot, 7)
+        questions: tuple[Callable[[], object], ...] = (
+            lambda: read_receipt(snapshot, entry),
+            lambda: read_inclusion_proof(snapshot, 2, SIZE),
+            lambda: list(read_batch_receipts(snapshot, [7, 8])),
+            lambda: read_consistency_proof(snapshot, 5, SIZE),
         )
         for question in questions:
             with pytest.raises(IntegrityError):

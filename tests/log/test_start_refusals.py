@@ -97,6 +97,13 @@ def test_another_key_is_refused(memory: Bench, signer: Signer) -> None:
         Log(memory.store, signer, memory.anchor, lambda: START_US, SANDBOX)
 
 
+@pytest.mark.parametrize("environment", [0, 1])
+def test_another_environment_is_refused(memory: Bench, environment: int) -> None:
+    """A sandbox log is not started as a live one, whatever the settings say by now."""
+    with pytest.raises(StartupError, match="sandbox"):
+        Log(memory.store, SIGNER, memory.anchor, lambda: START_US, environment)
+
+
 @pytest.mark.parametrize(
     "value", [b"", b"\x00", b"\x02" + ORIGIN.encode(), b"\x01", b"\x01" + b"\xff"]
 )

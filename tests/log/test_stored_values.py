@@ -18,7 +18,9 @@ from counterfoil.log.layout import (
     format_part,
     index_key,
     parse_index_key,
+    seal,
     split_parts,
+    unseal,
 )
 from counterfoil.log.state import EMPTY, State, format_state, parse_state
 
@@ -160,6 +162,26 @@ def test_a_state_that_cannot_be_is_refused() -> None:
     bad += [value + b"\x00", value + bytes(32), b"\x02" + value[1:]]
     bad += [value[:1] + size.to_bytes(8, "little") + value[9:] for size in (0, 1, 4, 7, 2**63)]
 
-    for data in bad:
+    # Once as rot would leave them, and once as a faulty writer would, with a checksum that fits.
+    inside = unseal(value, "state")
+    written = [inside[:size] for size in range(len(inside))]
+    written += [inside + b"\x00", inside + bytes(32), b"\x02" + inside[1:]]
+    written += [inside[:1] + size.to_bytes(8, "little") + inside[9:] for size in (0, 1, 4, 7)]
+    for data in (*bad, *map(seal, written)):
         with pytest.raises(IntegrityError):
             parse_state(data)
+
+
+@pytest.mark.parametrize("value", [b"", b"x", b"some value", bytes(100)])
+def test_a_checksum_tells_every_flipped_bit(value: bytes) -> None:
+    """A sealed value comes back; with any bit changed, cut or grown it does not."""
+    sealed = seal(value)
+
+    assert unseal(sealed, "value") == value
+    bad = [sealed[:size] for size in range(len(sealed))] + [sealed + b"\x00"]
+    for bit in range(8 * len(sealed)):
+        number = int.from_bytes(sealed, "big") ^ 1 << bit
+        bad.append(number.to_bytes(len(sealed), "big"))
+    for data in bad:
+        with pytest.raises(IntegrityError, match="stored value"):
+            unseal(data, "value")

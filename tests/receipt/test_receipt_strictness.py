@@ -190,6 +190,8 @@ def bad_proofs() -> list[tuple[str, bytes]]:
         ("extra cut", text.replace(lines[1], lines[1][:20])),
         ("two extras", text.replace(lines[1], lines[1] + "\n" + lines[1])),
         ("text behind", text + "x"),
+        ("no checkpoint", text.split("\n\n")[0]),
+        ("first line alone", lines[0] + "\n"),
     ]
     encoded = [(name, changed_text.encode()) for name, changed_text in found]
     return [*encoded, ("not UTF-8", TLOG.replace(b"index", b"ind\xffx"))]
