@@ -18,6 +18,7 @@ import numpy as np
 from counterfoil.entry import chain_batch, commit_batch, derive_salts, frame_records
 from counterfoil.errors import Conflict, CounterfoilError, IntegrityError, InvalidInput
 from counterfoil.keys import Signer
+from counterfoil.limits import TIME_US_MAX
 from counterfoil.log.batch import Batch
 from counterfoil.log.existing import Existing, Seen, Suspect, find_suspects
 from counterfoil.log.layout import (
@@ -108,8 +109,13 @@ def append_group(
     state = read_state(transaction)
     tree = state.tree()
     _check_signed(transaction, state, tree)
+    time_us = max(now_us, state.time_us + 1)
+    if time_us > TIME_US_MAX:
+        raise IntegrityError(
+            "the clock is beyond the year 9999; no receipt with such a time verifies"
+        )
     nodes = NewNodes(edge=dict(zip(compact_range(0, state.size), state.frontier, strict=True)))
-    group = _Group(transaction, tree, nodes, state.last_leaf_hash, max(now_us, state.time_us + 1))
+    group = _Group(transaction, tree, nodes, state.last_leaf_hash, time_us)
     suspects = find_suspects(transaction, batches)
     seen = Seen()
     results: list[Appended | CounterfoilError] = []

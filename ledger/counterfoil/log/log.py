@@ -81,6 +81,8 @@ class Log:
             OutcomeUnknown: the group may or may not be in the log. This object will not append again: stop, start
                 anew, and let the submitters send again.
         """
+        if not batches:
+            return []
         if self._failed is not None:
             raise OutcomeUnknown("an earlier commit failed; restart to find out what was stored")
         try:

@@ -9,7 +9,7 @@
 
 from collections.abc import Sequence
 
-from counterfoil.errors import UnverifiableError
+from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.note import Policy
 from counterfoil.receipt import batch, jwt, single
 from counterfoil.receipt.batch import (
@@ -61,7 +61,8 @@ def verify_receipt(
     Args:
         data: the receipt: binary, JSON, tlog-proof, JWT, or a batch receipt.
         policy: whom to trust; a verifier key stands for "this log, no witnesses".
-        records: for a batch receipt, the exact bytes of the Records in order, unless the receipt holds them itself.
+        records: the exact bytes of the Records in order. A batch receipt needs them, unless it holds them itself; the
+            receipt of one record has its own, which must then be the one given.
 
     Returns:
         What was verified. Nothing in it is taken on trust but the policy.
@@ -73,10 +74,17 @@ def verify_receipt(
     # A surrogate is passed on as the bytes that it is not allowed to be, which every form refuses.
     raw = data.encode(errors="surrogatepass") if isinstance(data, str) else bytes(data)
     trusted = as_policy(policy)
-    if raw.startswith(single.BINARY_START):
-        return check_receipt(parse_receipt(raw), trusted, "receipt")
     if raw.startswith(batch.BINARY_START):
         return check_batch_receipt(parse_batch_receipt(raw), trusted, records)
+    verified = _verify_single(raw, trusted)
+    if records is not None and tuple(records) != verified.records:
+        raise VerificationError("the receipt is for another record than the one given")
+    return verified
+
+
+def _verify_single(raw: bytes, trusted: Policy) -> VerifiedReceipt:
+    if raw.startswith(single.BINARY_START):
+        return check_receipt(parse_receipt(raw), trusted, "receipt")
     if raw.startswith(single.TLOG_PROOF_LINE.encode() + b"\n"):
         return check_receipt(parse_tlog_proof(raw), trusted, "tlog-proof")
     if raw.startswith(b"eyJ"):

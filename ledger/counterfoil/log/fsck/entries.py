@@ -4,7 +4,7 @@ A batch that is sound costs the batch functions and two comparisons. Only one th
 to tell which of the stored parts is the damaged one; the others then vouch for the entries that follow.
 """
 
-from counterfoil.entry import chain_batch, commit_batch
+from counterfoil.entry import SALT_SIZE, chain_batch, commit_batch, derive_salts
 from counterfoil.errors import IntegrityError
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchHead, BatchPart
@@ -36,11 +36,19 @@ class EntryCheck:
         records, salts = part.records(), part.salts()
         commitments = commit_batch(salts, records)
         hashes = chain_batch(part.head.kind, part.head.time_us, self.previous, commitments)
+        self._check_salts(part, salts)
         if commitments != part.commitments() or hashes != part.leaf_hashes():
             hashes = self._find_damage(part, commitments)
         self.next_index += part.count
         self.previous = hashes[-1]
         return hashes
+
+    def _check_salts(self, part: BatchPart, salts: bytes) -> None:
+        begin = part.first - part.head.first
+        made = derive_salts(part.head.salt_seed, begin + part.count)[SALT_SIZE * begin :]
+        for at in range(part.count if made != salts else 0):
+            if made[SALT_SIZE * at :][:SALT_SIZE] != salts[SALT_SIZE * at :][:SALT_SIZE]:
+                self._report.add(part.first + at, "record", "the salt is not that of the batch")
 
     def _check_head(self, part: BatchPart) -> None:
         head, index = part.head, part.first
