@@ -24,9 +24,9 @@ from counterfoil.log import Appended, Batch, Log
 
 _log = structlog.get_logger(__name__)
 _RETRY_AFTER_S: Final = 0.2
-# A commit costs about a millisecond whatever it holds. Callers that come together are gathered for this long,
-# or until there are records enough that the commit no longer counts.
-_GATHER_S: Final = 0.003
+# A commit costs about a millisecond whatever it holds. Callers that come together are gathered until there are as
+# many as came last time, but no longer than this, or until the commit no longer counts.
+_GATHER_S: Final = 0.015
 _ENOUGH_RECORDS: Final = 64
 
 
@@ -53,7 +53,7 @@ class Sequencer:
         self._changed = threading.Condition()
         self._room = asyncio.Condition()
         self.stopping = False
-        self._crowded = False
+        self._wanted = 1
         self.committed = asyncio.Event()
         self.closing = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
@@ -79,7 +79,9 @@ class Sequencer:
             self._queue.append(_Waiting(batch, size_bytes, answer))
             self._records += len(batch.bodies)
             self._size_bytes += size_bytes
-            self._changed.notify()
+            # The thread is woken when there is enough to do: each needless wake-up costs two switches between threads.
+            if len(self._queue) == 1 or self._records >= self._wanted:
+                self._changed.notify()
         return answer
 
     async def offer_when_room(self, batch: Batch) -> "asyncio.Future[Appended]":
@@ -126,9 +128,9 @@ class Sequencer:
         """The next group, oldest first; empty when the queue is, and the server is stopping."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self.stopping)
-            if self._crowded:
+            if self._wanted > 1:
                 self._changed.wait_for(
-                    lambda: self._records >= _ENOUGH_RECORDS or self.stopping, _GATHER_S
+                    lambda: self._records >= self._wanted or self.stopping, _GATHER_S
                 )
             group: list[_Waiting] = []
             records = 0
@@ -139,8 +141,8 @@ class Sequencer:
                 group.append(self._queue.popleft())
                 self._records -= len(group[-1].batch.bodies)
                 self._size_bytes -= group[-1].size_bytes
-            # A lone caller is never made to wait; a crowd is, a little, so that one durable write serves more of it.
-            self._crowded = len(group) > 1
+            # A lone caller is never made to wait. Of a crowd one part gathers while another is committed.
+            self._wanted = min(max(records, 1), _ENOUGH_RECORDS) if len(group) > 1 else 1
             return group
 
     def _answer(self, group: list[_Waiting], outcomes: list[Appended | CounterfoilError]) -> None:
