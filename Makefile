@@ -10,10 +10,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format generate fuzz bench clean
+.PHONY: help venv demo test check format generate fuzz bench bench-long clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Make .venv with the package (editable) and all that the other targets need
 
@@ -67,6 +67,11 @@ bench: venv ## Measure; installs what the comparison with PostgreSQL needs
 	@echo "== bench"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/bench.py
+
+bench-long: venv ## The same up to 10 M records; takes up to an hour
+	@echo "== bench, long"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python benchmarks/bench.py --long
 
 clean: ## Remove .venv, caches and build output
 	@echo "== clean"
