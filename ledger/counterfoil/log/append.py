@@ -11,7 +11,7 @@ store may run it again.
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -127,7 +127,7 @@ def append_group(
     checkpoint = _finish(group, state, signer)
     nodes.size = tree.size
     return [
-        result if isinstance(result, CounterfoilError) else _with_checkpoint(result, checkpoint)
+        result if isinstance(result, CounterfoilError) else replace(result, checkpoint=checkpoint)
         for result in results
     ]
 
@@ -260,12 +260,6 @@ def _finish(group: _Group, before: State, signer: Signer) -> bytes:
     parse_checkpoint(note, [signer.verifier])
     group.transaction.put(CHECKPOINT, index_key(state.size), seal(note))
     return note
-
-
-def _with_checkpoint(result: Appended, note: bytes) -> Appended:
-    return Appended(
-        result.head, result.positions, result.leaf_hashes, result.existing, result.nodes, note
-    )
 
 
 def _root_line(note: bytes) -> bytes:

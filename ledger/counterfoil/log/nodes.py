@@ -10,9 +10,8 @@ from counterfoil.entry import HASH_SIZE
 from counterfoil.errors import IntegrityError
 from counterfoil.log.layout import BATCH, TILE, BatchPart, index_key
 from counterfoil.store import Snapshot, Transaction
-from counterfoil.tlog import TILE_WIDTH, root_hash
+from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, locate_node, root_hash, tile_node
 
-_TILE_HEIGHT = 8
 New = Sequence[tuple[int, int, list[bytes]]]
 
 
@@ -22,16 +21,16 @@ def write_tiles(transaction: Transaction, complete: New) -> None:
     The last, partial tile of a level is read and written again; full ones never change.
     """
     for level, first, hashes in complete:
-        if level % _TILE_HEIGHT:
+        if level % TILE_HEIGHT:
             continue
         at = 0
         while at < len(hashes):
             number, offset = divmod(first + at, TILE_WIDTH)
             taken = hashes[at : at + TILE_WIDTH - offset]
-            key = index_key(level // _TILE_HEIGHT, number)
+            key = index_key(level // TILE_HEIGHT, number)
             before = transaction.get(TILE, key) if offset else b""
             if before is None or len(before) != HASH_SIZE * offset:
-                raise IntegrityError(f"tile {number} of level {level // _TILE_HEIGHT} is damaged")
+                raise IntegrityError(f"tile {number} of level {level // TILE_HEIGHT} is damaged")
             transaction.put(TILE, key, bytes(before) + b"".join(taken))
             at += len(taken)
 
@@ -77,13 +76,11 @@ def read_node(snapshot: Snapshot, level: int, index: int) -> bytes:
     Raises:
         IntegrityError: a batch or a tile is missing.
     """
-    tile_level, height = divmod(level, _TILE_HEIGHT)
-    begin, end = index << height, (index + 1) << height
+    tile_level, number, first, count = locate_node(level, index)
     if tile_level == 0:
-        return root_hash(read_leaf_hashes(snapshot, begin, end))
-    number, offset = divmod(begin, TILE_WIDTH)
+        begin = number * TILE_WIDTH + first
+        return root_hash(read_leaf_hashes(snapshot, begin, begin + count))
     tile = snapshot.get(TILE, index_key(tile_level, number))
-    if tile is None or len(tile) < HASH_SIZE * (offset + end - begin):
+    if tile is None or len(tile) < HASH_SIZE * (first + count):
         raise IntegrityError(f"tile {number} of level {tile_level} is missing or cut short")
-    part = bytes(tile[HASH_SIZE * offset : HASH_SIZE * (offset + end - begin)])
-    return root_hash([part[at : at + HASH_SIZE] for at in range(0, len(part), HASH_SIZE)])
+    return tile_node(tile, first, count)

@@ -18,7 +18,7 @@ from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.keys import Signer, Verifier, jwk_thumbprint
 from counterfoil.note import Policy
 from counterfoil.receipt.single import Receipt, check_receipt, format_receipt, parse_receipt
-from counterfoil.receipt.verified import VerifiedReceipt
+from counterfoil.receipt.verified import VerifiedReceipt, unique_names
 
 TYPE: Final = "counterfoil-receipt+jwt"
 # RFC 9864 names the curve in the algorithm; signers of both names make the same bytes.
@@ -97,19 +97,12 @@ def _find_key(header: dict[str, Any], policy: Policy) -> Verifier:
 
 def _object(part: bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(_parse_base64url(part), object_pairs_hook=_unique_keys)
+        value = json.loads(_parse_base64url(part), object_pairs_hook=unique_names)
     except (ValueError, RecursionError) as error:
         raise VerificationError(f"JWT {name} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise VerificationError(f"JWT {name} is not an object")
     return value
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise VerificationError("JWT repeats a name")
-    return document
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

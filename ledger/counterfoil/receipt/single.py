@@ -25,6 +25,7 @@ from counterfoil.receipt.verified import (
     check_checkpoint,
     single_field,
     states_of,
+    unique_names,
 )
 from counterfoil.tlog import leaf_hash, verify_inclusion
 from counterfoil.wire import element_bytes, field_bytes, field_varint, parse_fields
@@ -106,7 +107,7 @@ def parse_json(data: bytes) -> Receipt:
         VerificationError: not JSON, or not exactly these fields.
     """
     try:
-        document = json.loads(data, object_pairs_hook=_unique_keys)
+        document = json.loads(data, object_pairs_hook=unique_names)
     except (ValueError, RecursionError) as error:
         raise VerificationError(f"receipt is not JSON: {error}") from error
     if not isinstance(document, dict) or sorted(document) != sorted(_JSON_FIELDS):
@@ -238,10 +239,3 @@ def parse_base64(text: Any) -> bytes:
     if _base64(data) != text:
         raise VerificationError("base64 is not in its canonical form")
     return data
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise VerificationError("JSON receipt repeats a field")
-    return document

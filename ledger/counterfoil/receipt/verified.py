@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from counterfoil.errors import VerificationError
 from counterfoil.note import Checkpoint, Policy
@@ -89,6 +90,18 @@ def single_field(
     if type(value) is not type(default):
         raise VerificationError(f"field {number} has the wrong type")
     return value
+
+
+def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, for ``json.loads``: readers disagree about a repeated name, so that there must be none.
+
+    Raises:
+        VerificationError: a name is repeated.
+    """
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise VerificationError("a JSON object repeats a name")
+    return document
 
 
 def byte_fields(fields: dict[int, list[int | bytes]], number: int) -> tuple[bytes, ...]:

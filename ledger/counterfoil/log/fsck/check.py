@@ -21,7 +21,7 @@ from counterfoil.log.read import read_checkpoint, read_parts
 from counterfoil.log.state import State, read_state
 from counterfoil.note import parse_checkpoint
 from counterfoil.store import Snapshot, Store
-from counterfoil.tlog import TILE_WIDTH, Frontier
+from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, Frontier
 
 # How many entries are read in one snapshot: some tens of milliseconds.
 _RECORDS_AT_A_TIME: Final = 20_000
@@ -81,17 +81,15 @@ class _Check:
         self, snapshot: Snapshot, complete: list[tuple[int, int, list[bytes]]]
     ) -> None:
         for level, first, hashes in complete:
-            if level % 8:
+            if level % TILE_HEIGHT:
                 continue
             for index, node in enumerate(hashes, first):
                 number, at = divmod(index, TILE_WIDTH)
-                tile = snapshot.get(TILE, index_key(level // 8, number))
+                tile = snapshot.get(TILE, index_key(level // TILE_HEIGHT, number))
                 have = b"" if tile is None else bytes(tile[HASH_SIZE * at : HASH_SIZE * (at + 1)])
                 if have != node:
                     first_leaf = index << level
-                    told = (
-                        f"hash {at} of tile {number}, level {level // 8}, is not that of its leaves"
-                    )
+                    told = f"hash {at} of tile {number}, level {level // TILE_HEIGHT}, is not that of its leaves"
                     self.report.add(first_leaf, "tile", told)
 
     def _check_checkpoint(self, snapshot: Snapshot) -> None:
@@ -146,7 +144,7 @@ class _Check:
 
 def _belongs(key: bytes, size: int) -> bool:
     level, number = parse_index_key(key)
-    return level > 0 and number * TILE_WIDTH < size >> 8 * level
+    return level > 0 and number * TILE_WIDTH < size >> TILE_HEIGHT * level
 
 
 def check_log(
