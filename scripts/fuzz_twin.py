@@ -7,6 +7,7 @@ first. A finding ends the process with the sanitizer's report; a difference with
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import random
@@ -77,6 +78,7 @@ def fuzz(native: Any, cases: int, seed: int) -> None:
     """Compare the twin with its reference on mutated events and on random hashes."""
     from counterfoil import twin
     from counterfoil.limits import EVENT_SIZE_BYTES_MAX, ID_LENGTH_MAX, TIME_US_MAX, TOKENS_MAX
+    from counterfoil.packed import Packed, Spans
     from counterfoil.record.usage import Window, check_batch
     from counterfoil.tlog.hashing import hash_pairs
     from counterfoil.v1 import record_pb2
@@ -87,14 +89,15 @@ def fuzz(native: Any, cases: int, seed: int) -> None:
     window = Window(1, TIME_US_MAX)
     accepted = 0
     for case, body in zip(range(cases), bodies(chance), strict=False):
-        looked = native.accept_usage(
-            [body], window.first_us, window.last_us, TOKENS_MAX, ID_LENGTH_MAX, EVENT_SIZE_BYTES_MAX
-        )
+        packed = Packed.of([body])
+        limits = (window.first_us, window.last_us, TOKENS_MAX, ID_LENGTH_MAX, EVENT_SIZE_BYTES_MAX)
+        looked = native.accept_usage(packed.data, packed.ends, *limits)
         if looked is not None:
             accepted += 1
             event = record_pb2.UsageEvent.FromString(body)
             problems = check_batch([event], [body], window, lambda _references: ())[1]
-            if problems or looked[0] != [event.event_id] or looked[1] != {event.receipt_ref} - {""}:
+            found = (list(Spans(body, looked[0])), looked[1])
+            if problems or found != ([event.event_id], {event.receipt_ref} - {""}):
                 raise SystemExit(
                     f"seed {seed}, case {case}: {body.hex()} is accepted: {looked}, {problems}"
                 )
@@ -104,19 +107,52 @@ def fuzz(native: Any, cases: int, seed: int) -> None:
 
 
 def compare(native: Any, references: Any, chance: random.Random, body: bytes, where: str) -> None:
-    """The hash functions on random input of random length."""
+    """The hash functions on random input of random length, the others on that and on input that is damaged."""
     count = chance.randrange(5)
-    salts, hashes = chance.randbytes(16 * count), [chance.randbytes(32) for _ in range(count)]
-    records = [body * chance.randrange(4) for _ in range(count)]
-    head, previous = chance.randbytes(11), chance.randbytes(32)
+    items = [body * chance.randrange(24) for _ in range(count)]
+    data, ends = b"".join(items), references["pack_ends"](items)
+    head, previous, hashes = (
+        chance.randbytes(11),
+        chance.randbytes(32),
+        chance.randbytes(32 * count),
+    )
     native.choose_hardware(bool(chance.randrange(2)))
     for name, arguments in (
-        ("commit_batch", (salts, records)),
+        ("pack_ends", (items,)),
+        ("frame_packed", (head[: chance.randrange(3)], data, ends)),
+        (
+            "commit_packed",
+            (chance.randbytes(16 * count), chance.randbytes(chance.randrange(90)), data, ends),
+        ),
         ("chain_hashes", (head, previous, hashes)),
         ("hash_pairs", (hashes,)),
     ):
         if getattr(native, name)(*arguments) != references[name](*arguments):
             raise SystemExit(f"{where}: {name}{arguments} differs")
+    check_split(native, data, where)
+    # Columns that do not belong together are refused, and never read beyond their ends.
+    for name, arguments in (
+        ("frame_packed", (b"", data, chance.randbytes(len(ends)))),
+        ("commit_packed", (bytes(16 * count), b"", data, chance.randbytes(len(ends)))),
+        ("fingerprint_spans", (bytes(8 * chance.randrange(1, 9)), body, chance.randbytes(8))),
+    ):
+        with contextlib.suppress(ValueError):
+            getattr(native, name)(*arguments)
+
+
+def check_split(native: Any, message: bytes, where: str) -> None:
+    """What is cut out of a message is what protobuf finds there, or nothing is."""
+    from counterfoil.packed import Packed
+    from counterfoil.wire import element_bytes, parse_fields
+
+    split = native.split_elements(message, 0, 1)
+    if split is not None:
+        fields = list(parse_fields(message))
+        found = [value for number, value, _ in fields if number == 1]
+        rest, data, ends = split
+        size = len(rest) + sum(len(element_bytes(1, bytes(value))) for value in found)
+        if Packed(data, ends) != found or size != len(message):
+            raise SystemExit(f"{where}: {message.hex()} is cut into {split}")
 
 
 def bodies(chance: random.Random) -> Iterator[bytes]:
@@ -125,14 +161,20 @@ def bodies(chance: random.Random) -> Iterator[bytes]:
 
     while True:
         event = record_pb2.UsageEvent(
-            event_id="e" * chance.choice([0, 1, 36, 128, 129]),
-            event_time_us=chance.choice([0, 1, 1_700_000_000_000_000, -1]),
-            model_id=chance.choice(["", "m", "org/model:1"]),
-            input_tokens=chance.choice([0, 7, 10**12, 10**12 + 1]),
+            event_id="e" * chance.choice([0, 1, 1, 36, 128, 129]),
+            event_time_us=chance.choice([0, 1, 2, 1_700_000_000_000_000, -1]),
+            model_id=chance.choice(["", "m", "n", "org/model:1"]),
+            input_tokens=chance.choice([0, 1, 7, 10**12, 10**12 + 1]),
             receipt_ref=chance.choice(["", "pt_1_00000000"]),
             action=chance.choice(["", "inference", "ä"]),
+            attributions=[
+                record_pb2.Attribution(asset_id=chance.choice("abcd"), parts_per_million=600_000)
+                for _ in range(chance.choice([0, 0, 1, 2]))
+            ],
+            metadata=chance.choice([{}, {"region": "eu"}, {"k": "ä", "l": "\n"}]),
         )
-        body = bytearray(event.SerializeToString())
+        # One consent of a number that may be unknown.
+        body = bytearray(event.SerializeToString() + bytes((0x6A, 1, chance.randrange(7))))
         for _ in range(chance.randrange(4)):
             at = chance.randrange(len(body) + 1)
             match chance.randrange(4):

@@ -7,11 +7,11 @@
 ``previous`` is the leaf hash of the entry before (zeros at index 0): the chain stands inside the leaf, so that chain and
 tree can never tell two stories. The leaf shows kind and time only; a log can be public while its records are private.
 
-The functions named ``*_batch`` are the hot path. They are pure, work on whole batches of bytes and make no object per
-record beyond the hash itself.
+The functions named ``*_batch`` are the hot path. They are pure, work on whole batches (``counterfoil.packed``) and make no
+object per record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -20,9 +20,10 @@ from blake3 import blake3
 
 from counterfoil.errors import VerificationError
 from counterfoil.limits import TIME_US_MAX
+from counterfoil.packed import HASH_SIZE, Hashes, Items, Packed
 from counterfoil.twin import twin_of
 from counterfoil.wire import (
-    LENGTH_DELIMITED,
+    element_tag,
     encode_varint,
     field_bytes,
     field_varint,
@@ -33,7 +34,6 @@ LEAF_VERSION: Final = 1
 LEAF_SIZE: Final = 74
 SALT_SIZE: Final = 16
 SEED_SIZE: Final = 32
-HASH_SIZE: Final = 32
 NO_PREVIOUS: Final = bytes(HASH_SIZE)
 
 KIND_GENESIS: Final = 1
@@ -42,7 +42,7 @@ KIND_USAGE: Final = 3
 KIND_PAYOUT: Final = 4
 
 _SUBMITTER, _ENVIRONMENT, _REQUEST_ID, _BACKFILL, _BODY = 1, 2, 3, 4, 15
-_BODY_TAG = encode_varint(_BODY << 3 | LENGTH_DELIMITED)
+_BODY_TAG = element_tag(_BODY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,35 +102,46 @@ def derive_salts(seed: bytes, count: int) -> bytes:
     return blake3(seed).digest(length=SALT_SIZE * count)
 
 
+def commit_batch(salts: bytes, records: Sequence[bytes]) -> Hashes:
+    """The commitments of many records; ``salts`` holds 16 bytes for each.
+
+    Raises:
+        ValueError: there are more or fewer salts than records.
+    """
+    framed = as_records(records)
+    return Hashes(commit_packed(salts, framed.head, framed.bodies.data, framed.bodies.ends))
+
+
 @twin_of
-def commit_batch(salts: bytes, records: Sequence[bytes]) -> list[bytes]:
-    """The commitments of many records; ``salts`` holds 16 bytes for each."""
+def commit_packed(salts: bytes, head: bytes, data: bytes, ends: bytes) -> bytes:
+    """The commitments of the records that :class:`Records` makes of a head and packed bodies."""
     hasher = sha256
-    return [
-        hasher(b"\x02" + salts[at : at + 16] + record).digest()
+    records = Records(head, Packed(data, ends))
+    parts = [
+        hasher(b"\x02" + salts[at : at + SALT_SIZE] + record).digest()
         for at, record in zip(range(0, len(salts), SALT_SIZE), records, strict=True)
     ]
+    return b"".join(parts)
 
 
-def chain_batch(
-    kind: int, time_us: int, previous: bytes, commitments: Sequence[bytes]
-) -> list[bytes]:
+def chain_batch(kind: int, time_us: int, previous: bytes, commitments: Sequence[bytes]) -> Hashes:
     """The leaf hashes of entries that follow each other, the first one behind ``previous``.
 
     Chain and leaf are one hash: each leaf holds the leaf hash before it.
     """
-    return chain_hashes(b"\x00" + leaf_head(kind, time_us), previous, commitments)
+    head = b"\x00" + leaf_head(kind, time_us)
+    return Hashes(chain_hashes(head, previous, Hashes.of(commitments).data))
 
 
 @twin_of
-def chain_hashes(head: bytes, previous: bytes, commitments: Sequence[bytes]) -> list[bytes]:
+def chain_hashes(head: bytes, previous: bytes, commitments: bytes) -> bytes:
     """The leaf hashes behind ``previous``; ``head`` is 0x00 and the first ten bytes of each leaf."""
     hasher = sha256
     hashes = []
-    for commit in commitments:
-        previous = hasher(head + previous + commit).digest()
+    for at in range(0, len(commitments), HASH_SIZE):
+        previous = hasher(head + previous + commitments[at : at + HASH_SIZE]).digest()
         hashes.append(previous)
-    return hashes
+    return b"".join(hashes)
 
 
 def record_prefix(
@@ -145,12 +156,50 @@ def record_prefix(
     )
 
 
-def frame_records(prefix: bytes, bodies: Sequence[bytes]) -> list[bytes]:
-    """The exact bytes of each Record: prefix, then the body as field 15."""
-    head = prefix + _BODY_TAG
-    # Bodies of a batch have few distinct lengths; each length's varint is made once.
-    heads = {size: head + encode_varint(size) for size in set(map(len, bodies))}
-    return [heads[len(body)] + body for body in bodies]
+class Records(Items[bytes]):
+    """The exact bytes of Records that share all but their bodies, each put together when somebody asks for it.
+
+    Attributes:
+        head: what stands before the size of each body; empty when the bodies are whole records already.
+        bodies: packed.
+    """
+
+    __slots__ = ("bodies", "head")
+
+    def __init__(self, head: bytes, bodies: Packed) -> None:
+        """Take a head and bodies; :func:`frame_records` makes the head."""
+        self.head = head
+        self.bodies = bodies
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.bodies)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """One after the other."""
+        if not self.head:
+            return iter(self.bodies)
+        bodies = list(self.bodies)
+        # Bodies of a batch have few distinct lengths; each length's varint is made once.
+        heads = {size: self.head + encode_varint(size) for size in set(map(len, bodies))}
+        return (heads[len(body)] + body for body in bodies)
+
+    def _item(self, at: int) -> bytes:
+        body = self.bodies[at]
+        return self.head + encode_varint(len(body)) + body if self.head else body
+
+    def _run(self, begin: int, end: int) -> "Records":
+        return Records(self.head, Packed.of(self.bodies[begin:end]))
+
+
+def frame_records(prefix: bytes, bodies: Sequence[bytes]) -> Records:
+    """The Records of some bodies: prefix, then the body as field 15."""
+    return Records(prefix + _BODY_TAG, Packed.of(bodies))
+
+
+def as_records(records: Sequence[bytes]) -> Records:
+    """Whole records, put together in one buffer; those of :func:`frame_records` stay as they are."""
+    return records if isinstance(records, Records) else Records(b"", Packed.of(records))
 
 
 def parse_record(data: bytes) -> RecordFields:

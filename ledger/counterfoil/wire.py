@@ -39,6 +39,11 @@ def field_bytes(number: int, value: bytes) -> bytes:
     return element_bytes(number, value) if value else b""
 
 
+def element_tag(number: int) -> bytes:
+    """What stands before the size of a length-delimited field."""
+    return encode_varint(number << 3 | LENGTH_DELIMITED)
+
+
 def element_bytes(number: int, value: bytes) -> bytes:
     """One element of a repeated length-delimited field, which is written even when it is empty."""
     return _element_head(number, len(value)) + value
@@ -47,7 +52,7 @@ def element_bytes(number: int, value: bytes) -> bytes:
 @lru_cache(maxsize=1024)
 def _element_head(number: int, size: int) -> bytes:
     # Nearly all elements are hashes, all of one size.
-    return encode_varint(number << 3 | LENGTH_DELIMITED) + encode_varint(size)
+    return element_tag(number) + encode_varint(size)
 
 
 def parse_varint(data: bytes, at: int) -> tuple[int, int]:

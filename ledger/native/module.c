@@ -1,245 +1,299 @@
-/* The compiled twin of the ledger's batch functions.
+/* The compiled twin of the ledger's batch functions: from Python's objects to plain C and back.
  *
- * Each function does what the Python function of the same name does, byte for byte (tests/native compares them), or, for
- * read_usage, says that it is not sure, and the Python function decides. Nothing here keeps a reference or a pointer
- * beyond a call; every length is checked before it is used; Python's stable ABI only.
+ * Each function does what the Python function of the same name does, byte for byte (tests/twin compares them), or, for
+ * split_elements and accept_usage, says that it is not sure, and the Python function decides. Nothing keeps a reference or a
+ * pointer beyond a call; every length is checked here, before anything is read; Python's stable ABI only.
+ *
+ * All input is of type bytes, which nobody can change: so the interpreter lock is given back while a large batch is worked on.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 #include <string.h>
 
+#include "fingerprint.h"
+#include "hashing.h"
+#include "packed.h"
 #include "sha256.h"
 #include "usage.h"
 
-#define SALT_SIZE 16
-#define HEAD_SIZE 11 /* 0x00, version, kind, time */
+/* Below this giving back the lock costs more than it gives. */
+#define WORTH_UNLOCKING 64
+#define SPAN_SIZE (2 * END_SIZE)
 
-/* A list or tuple of bytes objects, held for the length of a call. */
-static PyObject *hold_sequence(PyObject *object, Py_ssize_t *count)
+typedef struct {
+    const unsigned char *data;
+    Py_ssize_t size;
+} buffer;
+
+#define BYTES(argument) (const char **)&(argument).data, &(argument).size
+
+static PyObject *new_bytes(size_t size, unsigned char **data)
 {
-    PyObject *held = PySequence_Tuple(object);
-    if (held)
-        *count = PyTuple_Size(held);
-    return held;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (bytes)
+        *data = (unsigned char *)PyBytes_AsString(bytes);
+    return bytes;
 }
 
-static int item_bytes(PyObject *tuple, Py_ssize_t at, Py_ssize_t wanted, const unsigned char **data,
-                      Py_ssize_t *size)
+static int refuse(const char *told)
 {
-    PyObject *item = PyTuple_GetItem(tuple, at);
-    char *bytes;
-    if (!item || PyBytes_AsStringAndSize(item, &bytes, size) < 0)
-        return -1;
-    if (wanted >= 0 && *size != wanted) {
-        PyErr_Format(PyExc_ValueError, "item %zd has %zd bytes, not %zd", at, *size, wanted);
-        return -1;
-    }
-    *data = (const unsigned char *)bytes;
+    PyErr_SetString(PyExc_ValueError, told);
     return 0;
 }
 
-static int append_digest(PyObject *list, Py_ssize_t at, const unsigned char digest[SHA256_SIZE])
+static int take_packed(buffer data, buffer ends, packed *strings)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize((const char *)digest, SHA256_SIZE);
-    return bytes ? PyList_SetItem(list, at, bytes) : -1;
+    *strings = (packed){data.data, ends.data, (size_t)data.size, (size_t)ends.size / END_SIZE};
+    if (ends.size % END_SIZE || !packed_sound(strings))
+        return refuse("the ends do not belong to the data");
+    return 1;
 }
 
-static PyObject *commit_batch(PyObject *module, PyObject *args)
+/* pack_ends(items) -> ends, for a list or tuple of bytes. */
+static PyObject *pack_ends(PyObject *module, PyObject *items)
 {
-    static const unsigned char prefix = 0x02;
-    const char *salts;
-    Py_ssize_t salts_size, count;
-    PyObject *records, *held, *list = NULL;
     (void)module;
-    if (!PyArg_ParseTuple(args, "y#O", &salts, &salts_size, &records))
-        return NULL;
-    held = hold_sequence(records, &count);
+    PyObject *held = PySequence_Tuple(items), *ends = NULL;
+    unsigned char *out;
+    uint64_t filled = 0;
     if (!held)
         return NULL;
-    if (salts_size % SALT_SIZE || salts_size / SALT_SIZE != count) {
-        PyErr_Format(PyExc_ValueError, "%zd bytes of salt for %zd records", salts_size, count);
-        goto fail;
-    }
-    list = PyList_New(count);
-    if (!list)
-        goto fail;
-    for (Py_ssize_t at = 0; at < count; at++) {
-        const unsigned char *record;
+    Py_ssize_t count = PyTuple_Size(held);
+    ends = new_bytes((size_t)count * END_SIZE, &out);
+    for (Py_ssize_t at = 0; ends && at < count; at++) {
         Py_ssize_t size;
-        unsigned char digest[SHA256_SIZE];
-        sha256_context context;
-        if (item_bytes(held, at, -1, &record, &size) < 0)
+        char *data;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(held, at), &data, &size) < 0)
             goto fail;
-        sha256_begin(&context);
-        sha256_update(&context, &prefix, 1);
-        sha256_update(&context, (const unsigned char *)salts + at * SALT_SIZE, SALT_SIZE);
-        sha256_update(&context, record, (size_t)size);
-        sha256_end(&context, digest);
-        if (append_digest(list, at, digest) < 0)
+        filled += (uint64_t)size;
+        if (filled > UINT32_MAX) {
+            refuse("more than 4 GiB in one batch");
             goto fail;
+        }
+        store_end(out + END_SIZE * at, (uint32_t)filled);
     }
     Py_DecRef(held);
-    return list;
+    return ends;
 fail:
     Py_DecRef(held);
-    Py_DecRef(list);
+    Py_DecRef(ends);
     return NULL;
 }
 
+/* frame_packed(head, data, ends) -> each string as head, size, string, one after the other. */
+static PyObject *frame_packed(PyObject *module, PyObject *args)
+{
+    buffer head, data, ends;
+    packed strings;
+    unsigned char *out;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y#y#y#", BYTES(head), BYTES(data), BYTES(ends)) || !take_packed(data, ends, &strings))
+        return NULL;
+    PyObject *framed = new_bytes(framed_size((size_t)head.size, &strings), &out);
+    if (framed)
+        frame(head.data, (size_t)head.size, &strings, out);
+    return framed;
+}
+
+/* split_elements(message, begin, field) -> (bytes of the other fields, data, ends), or None when not certain. */
+static PyObject *split_elements(PyObject *module, PyObject *args)
+{
+    buffer message;
+    Py_ssize_t begin;
+    unsigned field;
+    split_sizes sizes;
+    unsigned char *to_rest, *to_data, *to_ends;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y#nI", BYTES(message), &begin, &field))
+        return NULL;
+    if (begin < 0 || begin > message.size) {
+        refuse("the beginning is not in the message");
+        return NULL;
+    }
+    message.data += begin, message.size -= begin;
+    if (!split_measure(message.data, (size_t)message.size, field, &sizes)) {
+        Py_IncRef(Py_None);
+        return Py_None;
+    }
+    PyObject *rest = new_bytes(sizes.rest_size, &to_rest), *data = new_bytes(sizes.size, &to_data);
+    PyObject *ends = new_bytes(sizes.count * END_SIZE, &to_ends), *answer = NULL;
+    if (rest && data && ends) {
+        split_copy(message.data, (size_t)message.size, field, to_data, to_ends, to_rest);
+        answer = PyTuple_Pack(3, rest, data, ends);
+    }
+    Py_DecRef(rest);
+    Py_DecRef(data);
+    Py_DecRef(ends);
+    return answer;
+}
+
+/* commit_packed(salts, head, data, ends) -> 32 bytes for each record. */
+static PyObject *commit_packed(PyObject *module, PyObject *args)
+{
+    buffer salts, head, data, ends;
+    packed bodies;
+    unsigned char *out;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y#y#y#y#", BYTES(salts), BYTES(head), BYTES(data), BYTES(ends)) ||
+        !take_packed(data, ends, &bodies))
+        return NULL;
+    if (salts.size % SALT_SIZE || (size_t)salts.size / SALT_SIZE != bodies.count)
+        return PyErr_Format(PyExc_ValueError, "%zd bytes of salt for %zd records", salts.size,
+                            (Py_ssize_t)bodies.count);
+    if (head.size > RECORD_HEAD_MAX)
+        return PyErr_Format(PyExc_ValueError, "a record's head has at most %d bytes", RECORD_HEAD_MAX);
+    PyObject *commitments = new_bytes(SHA256_SIZE * bodies.count, &out);
+    if (!commitments)
+        return NULL;
+    PyThreadState *unlocked = bodies.count < WORTH_UNLOCKING ? NULL : PyEval_SaveThread();
+    hash_commitments(salts.data, head.data, (size_t)head.size, &bodies, out);
+    if (unlocked)
+        PyEval_RestoreThread(unlocked);
+    return commitments;
+}
+
+/* chain_hashes(head, previous, commitments) -> 32 bytes for each leaf. */
 static PyObject *chain_hashes(PyObject *module, PyObject *args)
 {
-    const char *head, *previous;
-    Py_ssize_t head_size, previous_size, count;
-    PyObject *commitments, *held, *list = NULL;
-    unsigned char message[HEAD_SIZE + 2 * SHA256_SIZE];
+    buffer head, previous, commitments;
+    unsigned char *out;
     (void)module;
-    if (!PyArg_ParseTuple(args, "y#y#O", &head, &head_size, &previous, &previous_size, &commitments))
+    if (!PyArg_ParseTuple(args, "y#y#y#", BYTES(head), BYTES(previous), BYTES(commitments)))
         return NULL;
-    if (head_size != HEAD_SIZE || previous_size != SHA256_SIZE) {
-        PyErr_SetString(PyExc_ValueError, "head must have 11 bytes, previous 32");
+    if (head.size != LEAF_HEAD_SIZE || previous.size != SHA256_SIZE || commitments.size % SHA256_SIZE) {
+        refuse("head must have 11 bytes, previous and each commitment 32");
         return NULL;
     }
-    held = hold_sequence(commitments, &count);
-    if (!held)
+    size_t count = (size_t)commitments.size / SHA256_SIZE;
+    PyObject *hashes = new_bytes((size_t)commitments.size, &out);
+    if (!hashes)
         return NULL;
-    list = PyList_New(count);
-    if (!list)
-        goto fail;
-    memcpy(message, head, HEAD_SIZE);
-    memcpy(message + HEAD_SIZE, previous, SHA256_SIZE);
-    for (Py_ssize_t at = 0; at < count; at++) {
-        const unsigned char *commitment;
-        Py_ssize_t size;
-        sha256_context context;
-        if (item_bytes(held, at, SHA256_SIZE, &commitment, &size) < 0)
-            goto fail;
-        memcpy(message + HEAD_SIZE + SHA256_SIZE, commitment, SHA256_SIZE);
-        sha256_begin(&context);
-        sha256_update(&context, message, sizeof message);
-        /* The leaf hash is what the next leaf holds as its previous one. */
-        sha256_end(&context, message + HEAD_SIZE);
-        if (append_digest(list, at, message + HEAD_SIZE) < 0)
-            goto fail;
-    }
-    Py_DecRef(held);
-    return list;
-fail:
-    Py_DecRef(held);
-    Py_DecRef(list);
-    return NULL;
+    PyThreadState *unlocked = count < WORTH_UNLOCKING ? NULL : PyEval_SaveThread();
+    hash_chain(head.data, previous.data, commitments.data, count, out);
+    if (unlocked)
+        PyEval_RestoreThread(unlocked);
+    return hashes;
 }
 
-static PyObject *hash_pairs(PyObject *module, PyObject *nodes)
+/* hash_pairs(nodes) -> 32 bytes for each pair of neighbours. */
+static PyObject *hash_pairs(PyObject *module, PyObject *args)
 {
-    Py_ssize_t count;
-    PyObject *list = NULL, *held = hold_sequence(nodes, &count);
-    unsigned char message[1 + 2 * SHA256_SIZE] = {0x01};
+    buffer nodes;
+    unsigned char *out;
     (void)module;
-    if (!held)
+    if (!PyArg_ParseTuple(args, "y#", BYTES(nodes)))
         return NULL;
-    list = PyList_New(count / 2);
-    if (!list)
-        goto fail;
-    for (Py_ssize_t at = 0; at < count / 2; at++) {
-        const unsigned char *left, *right;
-        Py_ssize_t size;
-        unsigned char digest[SHA256_SIZE];
-        sha256_context context;
-        if (item_bytes(held, 2 * at, SHA256_SIZE, &left, &size) < 0 ||
-            item_bytes(held, 2 * at + 1, SHA256_SIZE, &right, &size) < 0)
-            goto fail;
-        memcpy(message + 1, left, SHA256_SIZE);
-        memcpy(message + 1 + SHA256_SIZE, right, SHA256_SIZE);
-        sha256_begin(&context);
-        sha256_update(&context, message, sizeof message);
-        sha256_end(&context, digest);
-        if (append_digest(list, at, digest) < 0)
-            goto fail;
+    if (nodes.size % SHA256_SIZE) {
+        refuse("each node must have 32 bytes");
+        return NULL;
     }
-    Py_DecRef(held);
-    return list;
-fail:
-    Py_DecRef(held);
-    Py_DecRef(list);
-    return NULL;
+    size_t pairs = (size_t)nodes.size / (2 * SHA256_SIZE);
+    PyObject *parents = new_bytes(SHA256_SIZE * pairs, &out);
+    if (!parents)
+        return NULL;
+    PyThreadState *unlocked = pairs < WORTH_UNLOCKING ? NULL : PyEval_SaveThread();
+    hash_parents(nodes.data, pairs, out);
+    if (unlocked)
+        PyEval_RestoreThread(unlocked);
+    return parents;
 }
 
-/* accept_usage(bodies, first_us, last_us) -> (event ids, distinct receipt_refs), or None when not certain. */
+/* Put a reference into the set, unless it is the one before: hosts send many events of one model in a row. */
+static int add_reference(PyObject *references, span reference, span *last)
+{
+    if (!reference.size || (reference.size == last->size && !memcmp(reference.data, last->data, reference.size)))
+        return 1;
+    /* The alphabet is a part of ASCII, so that these bytes are UTF-8. */
+    PyObject *name = PyUnicode_FromStringAndSize((const char *)reference.data, (Py_ssize_t)reference.size);
+    int added = name && PySet_Add(references, name) == 0;
+    Py_DecRef(name);
+    *last = reference;
+    return added;
+}
+
+/* accept_usage(data, ends, ...) -> (where each event_id lies, distinct receipt_refs), or None when not certain. */
 static PyObject *accept_usage(PyObject *module, PyObject *args)
 {
-    usage_limits limits;
+    buffer data, ends;
     long long first_us, last_us, quantity_max;
-    Py_ssize_t id_length_max, event_size_max, count;
-    PyObject *bodies, *held, *ids = NULL, *references = NULL, *answer = NULL;
-    text_span last_reference = {NULL, 0};
+    Py_ssize_t id_length_max, event_size_max;
+    packed bodies;
+    unsigned char *out;
+    span last = {NULL, 0};
     (void)module;
-    if (!PyArg_ParseTuple(args, "OLLLnn", &bodies, &first_us, &last_us, &quantity_max, &id_length_max,
-                          &event_size_max))
+    if (!PyArg_ParseTuple(args, "y#y#LLLnn", BYTES(data), BYTES(ends), &first_us, &last_us, &quantity_max,
+                          &id_length_max, &event_size_max) ||
+        !take_packed(data, ends, &bodies))
         return NULL;
     if (id_length_max < 0 || event_size_max < 0) {
-        PyErr_SetString(PyExc_ValueError, "limits must not be negative");
+        refuse("limits must not be negative");
         return NULL;
     }
-    limits = (usage_limits){first_us, last_us, quantity_max, (size_t)id_length_max, (size_t)event_size_max};
-    held = hold_sequence(bodies, &count);
-    if (!held)
-        return NULL;
-    ids = PyList_New(count);
-    references = PySet_New(NULL);
-    if (!ids || !references)
+    const usage_limits limits = {first_us, last_us, quantity_max, (size_t)id_length_max, (size_t)event_size_max};
+    PyObject *spans = new_bytes(SPAN_SIZE * bodies.count, &out), *references = PySet_New(NULL), *answer = NULL;
+    if (!spans || !references)
         goto done;
-    for (Py_ssize_t at = 0; at < count; at++) {
-        const unsigned char *body;
-        Py_ssize_t size;
+    for (size_t at = 0; at < bodies.count; at++, out += SPAN_SIZE) {
         usage_event event;
-        if (item_bytes(held, at, -1, &body, &size) < 0)
-            goto done;
-        if (!usage_acceptable(body, (size_t)size, &limits, &event)) {
+        if (!usage_acceptable(packed_item(&bodies, at), &limits, &event)) {
             answer = Py_None;
             Py_IncRef(answer);
             goto done;
         }
-        /* The alphabet is a part of ASCII, so that these bytes are UTF-8. */
-        PyObject *id = PyUnicode_FromStringAndSize((const char *)event.event_id.data,
-                                                   (Py_ssize_t)event.event_id.size);
-        if (!id || PyList_SetItem(ids, at, id) < 0)
+        store_end(out, (uint32_t)(event.event_id.data - bodies.data));
+        store_end(out + END_SIZE, (uint32_t)event.event_id.size);
+        if (!add_reference(references, event.receipt_ref, &last))
             goto done;
-        text_span reference = event.receipt_ref;
-        if (reference.size && (reference.size != last_reference.size ||
-                               memcmp(reference.data, last_reference.data, reference.size))) {
-            PyObject *name = PyUnicode_FromStringAndSize((const char *)reference.data,
-                                                         (Py_ssize_t)reference.size);
-            int failed = !name || PySet_Add(references, name) < 0;
-            Py_DecRef(name);
-            if (failed)
-                goto done;
-            last_reference = reference;
-        }
     }
-    answer = PyTuple_Pack(2, ids, references);
+    answer = PyTuple_Pack(2, spans, references);
 done:
-    Py_DecRef(held);
-    Py_DecRef(ids);
+    Py_DecRef(spans);
     Py_DecRef(references);
     return answer;
 }
 
-/* set_alphabet(characters): what identifiers may have. Called once, when counterfoil.native is imported. */
+/* fingerprint_spans(keys, data, spans) -> 8 bytes for each span of ASCII text in the data. */
+static PyObject *fingerprint_spans(PyObject *module, PyObject *args)
+{
+    buffer keys, data, spans;
+    unsigned char *out;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y#y#y#", BYTES(keys), BYTES(data), BYTES(spans)))
+        return NULL;
+    if (keys.size % 8 || keys.size < 8 || spans.size % SPAN_SIZE) {
+        refuse("keys must have 8 bytes each, spans also");
+        return NULL;
+    }
+    size_t count = (size_t)spans.size / SPAN_SIZE, longest = (size_t)keys.size / 8 - 1;
+    PyObject *prints = new_bytes(8 * count, &out);
+    for (size_t at = 0; prints && at < count; at++) {
+        uint32_t begin = load_end(spans.data + SPAN_SIZE * at), size = load_end(spans.data + SPAN_SIZE * at + END_SIZE);
+        if (begin > (size_t)data.size || size > (size_t)data.size - begin || size > longest) {
+            refuse("a span is not in the data, or longer than the keys");
+            Py_DecRef(prints);
+            return NULL;
+        }
+        uint64_t print = fingerprint(keys.data, (span){data.data + begin, size});
+        memcpy(out + 8 * at, &print, sizeof print);
+    }
+    return prints;
+}
+
+/* set_alphabet(characters): what identifiers may have. Called once, when counterfoil.record is imported. */
 static PyObject *set_alphabet(PyObject *module, PyObject *args)
 {
-    const char *alphabet;
-    Py_ssize_t size;
+    buffer alphabet;
     (void)module;
-    if (!PyArg_ParseTuple(args, "y#", &alphabet, &size))
+    if (!PyArg_ParseTuple(args, "y#", BYTES(alphabet)))
         return NULL;
-    for (Py_ssize_t at = 0; at < size; at++) {
-        if ((unsigned char)alphabet[at] >= 0x80) {
-            PyErr_SetString(PyExc_ValueError, "the alphabet must be ASCII");
+    for (Py_ssize_t at = 0; at < alphabet.size; at++) {
+        if (alphabet.data[at] >= 0x80) {
+            refuse("the alphabet must be ASCII");
             return NULL;
         }
     }
-    usage_allow((const unsigned char *)alphabet, (size_t)size);
+    usage_allow(alphabet.data, (size_t)alphabet.size);
     Py_IncRef(Py_None);
     return Py_None;
 }
@@ -256,11 +310,15 @@ static PyObject *choose_hardware(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef METHODS[] = {
-    {"commit_batch", commit_batch, METH_VARARGS, "commit_batch(salts, records) -> commitments"},
+    {"pack_ends", pack_ends, METH_O, "pack_ends(items) -> ends"},
+    {"frame_packed", frame_packed, METH_VARARGS, "frame_packed(head, data, ends) -> framed"},
+    {"split_elements", split_elements, METH_VARARGS, "split_elements(message, begin, field) -> (rest, data, ends)"},
+    {"commit_packed", commit_packed, METH_VARARGS, "commit_packed(salts, head, data, ends) -> commitments"},
     {"chain_hashes", chain_hashes, METH_VARARGS, "chain_hashes(head, previous, commitments) -> leaf hashes"},
-    {"hash_pairs", hash_pairs, METH_O, "hash_pairs(nodes) -> parents"},
+    {"hash_pairs", hash_pairs, METH_VARARGS, "hash_pairs(nodes) -> parents"},
     {"accept_usage", accept_usage, METH_VARARGS,
-     "accept_usage(bodies, first_us, last_us, quantity_max, id_length_max, event_size_max)"},
+     "accept_usage(data, ends, first_us, last_us, quantity_max, id_length_max, event_size_max) -> (spans, references)"},
+    {"fingerprint_spans", fingerprint_spans, METH_VARARGS, "fingerprint_spans(keys, data, spans) -> fingerprints"},
     {"set_alphabet", set_alphabet, METH_VARARGS, "set_alphabet(characters)"},
     {"choose_hardware", choose_hardware, METH_VARARGS, "choose_hardware(allowed) -> used"},
     {NULL, NULL, 0, NULL},

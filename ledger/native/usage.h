@@ -2,8 +2,7 @@
 #ifndef COUNTERFOIL_USAGE_H
 #define COUNTERFOIL_USAGE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "packed.h"
 
 typedef struct {
     int64_t first_us, last_us;   /* the window, both ends included */
@@ -12,18 +11,13 @@ typedef struct {
 } usage_limits;
 
 typedef struct {
-    const unsigned char *data;
-    size_t size;
-} text_span;
-
-typedef struct {
-    text_span event_id, receipt_ref;
+    span event_id, receipt_ref;
 } usage_event;
 
+/* Which bytes an identifier may have. Called once, when the module is set up. */
 void usage_allow(const unsigned char *alphabet, size_t size);
 
 /* 1 when the body is a UsageEvent with nothing to object to; 0 when that is not certain. */
-int usage_acceptable(const unsigned char *body, size_t size, const usage_limits *limits,
-                     usage_event *event);
+int usage_acceptable(span body, const usage_limits *limits, usage_event *event);
 
 #endif

@@ -68,7 +68,7 @@ class Sequencer:
         """
         if self.stopping:
             raise Stopping("the server is stopping; connect again")
-        size_bytes = sum(map(len, batch.bodies))
+        size_bytes = len(batch.bodies.data)
         if not self._fits(len(batch.bodies), size_bytes):
             raise Busy(
                 "the server has more to write than it can take; slow down",
@@ -86,7 +86,7 @@ class Sequencer:
 
     async def offer_when_room(self, batch: Batch) -> "asyncio.Future[Appended]":
         """Wait for room, then put a batch into the queue."""
-        size_bytes = sum(map(len, batch.bodies))
+        size_bytes = len(batch.bodies.data)
         async with self._room:
             await self._room.wait_for(
                 lambda: self.stopping or self._fits(len(batch.bodies), size_bytes)

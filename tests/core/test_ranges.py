@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from counterfoil.errors import IntegrityError, InvalidInput, OutOfRange
+from counterfoil.packed import Hashes
 from counterfoil.tlog import EMPTY_ROOT, Frontier, compact_range, node_hash, tree_root
 from counterfoil.tlog.ranges import cover_leaves
 
@@ -82,14 +83,14 @@ def test_cover_leaves_is_the_compact_range() -> None:
             assert nodes == cover_leaves(begin, leaves), (begin, end)
 
 
-def assert_new_nodes(old: int, new: int, nodes: list[tuple[int, int, list[bytes]]]) -> None:
+def assert_new_nodes(old: int, new: int, nodes: list[tuple[int, int, Hashes]]) -> None:
     """Check that nodes are all those, and only those, that growth from old to new completes."""
     expected = []
     for level in range(1, new.bit_length()):
         indexes = range(old >> level, new >> level)
         if indexes:
             hashes = [TREE.read(level, index) for index in indexes]
-            expected.append((level, indexes.start, hashes))
+            expected.append((level, indexes.start, Hashes.of(hashes)))
     assert expected == nodes, (old, new)
 
 
@@ -161,7 +162,7 @@ def test_known_step_of_the_frontier() -> None:
     nodes = frontier.append_many([d, e])
     ab, cd = node_hash(a, b), node_hash(c, d)
 
-    assert [(1, 1, [cd]), (2, 0, [node_hash(ab, cd)])] == nodes
+    assert nodes == [(1, 1, Hashes(cd)), (2, 0, Hashes(node_hash(ab, cd)))]
     assert [node_hash(ab, cd), e] == frontier.hashes
 
 

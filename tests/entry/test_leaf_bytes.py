@@ -17,6 +17,7 @@ from counterfoil.entry import (
     Leaf,
     chain_batch,
     commit_batch,
+    commit_packed,
     commitment,
     derive_salts,
     format_leaf,
@@ -25,6 +26,7 @@ from counterfoil.entry import (
 )
 from counterfoil.errors import VerificationError
 from counterfoil.limits import TIME_US_MAX
+from counterfoil.packed import Packed
 from counterfoil.twin import references
 
 SEED = 20260801
@@ -212,7 +214,8 @@ def test_the_chain_depends_on_every_entry_before() -> None:
 def test_salts_and_records_of_another_number_are_refused() -> None:
     """A batch whose salts do not fit its records is not silently cut to the shorter of both."""
     # The compiled function and the one in Python say so in words of their own.
-    for commit in (commit_batch, references["commit_batch"]):
+    for commit in (commit_packed, references["commit_packed"]):
         for records in ([b"one", b"two", b"three"], [b"one"]):
+            packed = Packed.of(records)
             with pytest.raises(ValueError):
-                commit(bytes(32), records)
+                commit(bytes(32), b"", packed.data, packed.ends)

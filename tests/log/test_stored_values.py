@@ -23,6 +23,7 @@ from counterfoil.log.layout import (
     unseal,
 )
 from counterfoil.log.state import EMPTY, State, format_state, parse_state
+from counterfoil.packed import Hashes, Packed
 
 SEED = 20260822
 HEAD = BatchHead(
@@ -44,7 +45,14 @@ def part(head: BatchHead, begin: int, bodies: list[bytes]) -> tuple[bytes, list[
     count = len(bodies)
     columns = [bytes([at % 251]) * 32 for at in range(2 * count)]
     salts = b"".join(bytes([at % 241]) * 16 for at in range(count))
-    value = format_part(head, begin, columns[:count], columns[count:], salts, bodies)
+    value = format_part(
+        head,
+        begin,
+        Hashes.of(columns[:count]),
+        Hashes.of(columns[count:]),
+        salts,
+        Packed.of(bodies),
+    )
     return value, [*columns, salts]
 
 
@@ -126,7 +134,7 @@ def test_random_damage_raises_nothing_else() -> None:
 def test_parts_cover_a_batch_and_fit_a_value(sizes: list[int]) -> None:
     """The parts of a batch follow each other without gaps, and each fits one stored value with the longest head."""
     bodies = [bytes(size) for size in sizes]
-    parts = split_parts(bodies)
+    parts = split_parts(Packed.of(bodies))
 
     assert [at for begin, end in parts for at in range(begin, end)] == list(range(len(bodies)))
     longest = 112 + len(record_prefix("x" * ID_LENGTH_MAX, 2, "x" * ID_LENGTH_MAX, True)) + 128

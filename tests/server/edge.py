@@ -281,7 +281,7 @@ def records_of(
     request_id: str = "",
     *,
     backfill: bool = False,
-) -> list[bytes]:
+) -> Sequence[bytes]:
     """The exact Records that a submitter's bodies must have become."""
     prefix = record_prefix(submitter, LIVE, request_id, backfill)
     return frame_records(prefix, [exact(body) for body in bodies])

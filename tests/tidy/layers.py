@@ -16,7 +16,10 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("counterfoil.__main__",),
     ("counterfoil.receipt", "counterfoil.webhook"),
     ("counterfoil.note", "counterfoil.entry"),
-    ("counterfoil.tlog", "counterfoil.keys", "counterfoil.wire"),
+    ("counterfoil.tlog", "counterfoil.keys"),
+    # Many byte strings as one buffer, and the wire format that frames them.
+    ("counterfoil.packed",),
+    ("counterfoil.wire",),
     ("counterfoil.twin",),
     ("counterfoil._native",),
     ("counterfoil.limits",),

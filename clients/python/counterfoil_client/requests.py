@@ -8,11 +8,12 @@ those of ``proto/counterfoil/v1``; a test compares every request with what proto
 from collections.abc import Sequence
 from typing import Final
 
-from counterfoil.entry import frame_records
+from counterfoil.packed import Packed, frame_packed
 from counterfoil.v1.record_pb2 import UsageEvent
-from counterfoil.wire import element_bytes, field_bytes, field_varint
+from counterfoil.wire import element_bytes, element_tag, field_bytes, field_varint
 
 _BATCH: Final = 2
+_EVENTS_TAG: Final = element_tag(15)
 
 
 def event_bodies(events: Sequence[UsageEvent | bytes]) -> list[bytes]:
@@ -33,14 +34,14 @@ def format_append_usage(
             field_varint(2, int(backfill)),
             field_varint(3, int(atomic)),
             field_bytes(4, request_id.encode()),
-            *_events(bodies),
+            _events(bodies),
         )
     )
 
 
 def format_stream_batch(sequence: int, bodies: Sequence[bytes], *, backfill: bool) -> bytes:
     """A StreamUsageRequest that holds a StreamBatch."""
-    batch = b"".join((field_varint(1, sequence), field_varint(2, int(backfill)), *_events(bodies)))
+    batch = b"".join((field_varint(1, sequence), field_varint(2, int(backfill)), _events(bodies)))
     return element_bytes(_BATCH, batch)
 
 
@@ -53,6 +54,6 @@ def format_write(submitter: str, request_id: str, body: bytes) -> bytes:
     )
 
 
-def _events(bodies: Sequence[bytes]) -> list[bytes]:
-    # Events stand in requests as bodies stand in records, in field 15: a record with an empty prefix is that field.
-    return frame_records(b"", bodies)
+def _events(bodies: Sequence[bytes]) -> bytes:
+    packed = Packed.of(bodies)
+    return frame_packed(_EVENTS_TAG, packed.data, packed.ends)

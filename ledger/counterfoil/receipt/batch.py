@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.entry import (
-    HASH_SIZE,
     SALT_SIZE,
     SEED_SIZE,
+    as_records,
     chain_batch,
     commit_batch,
     derive_salts,
@@ -21,6 +21,7 @@ from counterfoil.entry import (
 from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.limits import TIME_US_MAX
 from counterfoil.note import Policy
+from counterfoil.packed import HASH_SIZE, Packed, frame_packed
 from counterfoil.receipt.verified import (
     VerifiedReceipt,
     byte_fields,
@@ -29,7 +30,7 @@ from counterfoil.receipt.verified import (
     states_of,
 )
 from counterfoil.tlog import verify_range
-from counterfoil.wire import element_bytes, field_bytes, field_varint, parse_fields
+from counterfoil.wire import element_bytes, element_tag, field_bytes, field_varint, parse_fields
 
 FORMAT: Final = "counterfoil/batch-receipt@v1"
 BINARY_START: Final = field_bytes(1, FORMAT.encode())
@@ -105,7 +106,8 @@ def parse_batch_receipt(data: bytes) -> BatchReceipt:
 
 def keep_batch_receipt(data: bytes, records: Sequence[bytes]) -> bytes:
     """The receipt together with its records: a file that can be verified by itself, for ever."""
-    return data + b"".join(element_bytes(15, record) for record in records)
+    packed = Packed.of(records)
+    return data + frame_packed(element_tag(15), packed.data, packed.ends)
 
 
 def check_batch_receipt(
@@ -127,7 +129,8 @@ def check_batch_receipt(
         raise VerificationError("batch receipt with a bad previous leaf hash or kind")
     if receipt.time_us > TIME_US_MAX:
         raise VerificationError("batch receipt with a time after the year 9999")
-    commitments = commit_batch(_salts(receipt), records)
+    framed = as_records(records)
+    commitments = commit_batch(_salts(receipt), framed)
     hashes = chain_batch(receipt.kind, receipt.time_us, receipt.previous, commitments)
     end = receipt.first_index + receipt.count
     verify_range(
@@ -139,8 +142,8 @@ def check_batch_receipt(
         receipt.count,
         receipt.kind,
         receipt.time_us,
-        tuple(hashes),
-        tuple(records),
+        hashes,
+        framed,
         checkpoint,
         states_of(checkpoint),
     )

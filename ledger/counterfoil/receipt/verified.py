@@ -1,6 +1,6 @@
 """What a verified receipt says, whatever form it came in, and the checks that all forms share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,8 +31,8 @@ class VerifiedReceipt:
     count: int
     kind: int
     time_us: int
-    leaf_hashes: tuple[bytes, ...]
-    records: tuple[bytes, ...]
+    leaf_hashes: Sequence[bytes]
+    records: Sequence[bytes]
     checkpoint: Checkpoint
     states: tuple[str, ...]
 

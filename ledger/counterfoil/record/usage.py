@@ -20,6 +20,7 @@ from counterfoil.limits import (
     TIME_US_MAX,
     TOKENS_MAX,
 )
+from counterfoil.packed import Packed, Spans
 from counterfoil.record import problem
 from counterfoil.record.kind import Kind
 from counterfoil.record.problem import Problem
@@ -63,25 +64,33 @@ def accept_batch(
 
     What is accepted here has no problem there: it only saves parsing events that are plainly good.
     """
+    packed = Packed.of(bodies)
+    # A window may begin before 1970 or end after 9999, but no event time may.
     looked = accept_usage(
-        bodies, window.first_us, window.last_us, TOKENS_MAX, ID_LENGTH_MAX, EVENT_SIZE_BYTES_MAX
+        packed.data,
+        packed.ends,
+        max(1, window.first_us),
+        min(window.last_us, TIME_US_MAX),
+        TOKENS_MAX,
+        ID_LENGTH_MAX,
+        EVENT_SIZE_BYTES_MAX,
     )
     if looked is None or (looked[1] and find_unknown(looked[1])):
         return None
-    identities: Sequence[str] = looked[0]
-    return identities
+    return Spans(packed.data, looked[0])
 
 
 @twin_of
 def accept_usage(
-    _bodies: Sequence[bytes],
+    _data: bytes,
+    _ends: bytes,
     _first_us: int,
     _last_us: int,
     _quantity_max: int,
     _id_length_max: int,
     _event_size_max: int,
-) -> tuple[list[str], set[str]] | None:
-    """Event ids and distinct references of a batch that is plainly acceptable, or None: not certain.
+) -> tuple[bytes, set[str]] | None:
+    """Spans of the event ids and distinct references of packed events that are plainly acceptable, or None: not certain.
 
     Only the compiled twin is ever certain; in Python looking twice would cost more than it saves.
     """

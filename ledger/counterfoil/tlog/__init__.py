@@ -4,7 +4,8 @@ Pure functions over bytes. Nothing here reads, stores, signs or knows what a lea
 makes proofs passes a function read(level, index) that returns the hash of a complete subtree.
 """
 
-from counterfoil.tlog.hashing import EMPTY_ROOT, HASH_SIZE, leaf_hash, node_hash, root_hash
+from counterfoil.packed import HASH_SIZE
+from counterfoil.tlog.hashing import EMPTY_ROOT, leaf_hash, node_hash, root_hash
 from counterfoil.tlog.proof import (
     prove_consistency,
     prove_inclusion,

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.twin import twin_of
-
-HASH_SIZE = 32
-"""The length of every hash in the tree, in bytes (SHA-256)."""
 
 LEAF_PREFIX = b"\x00"
 NODE_PREFIX = b"\x01"
@@ -32,15 +30,17 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 @twin_of
-def hash_pairs(hashes: Sequence[bytes]) -> list[bytes]:
+def hash_pairs(nodes: bytes) -> bytes:
     """Return the parents of neighbours (0, 1), (2, 3) and so on; an odd last one has none.
 
-    This is the innermost loop of everything that builds a tree: one SHA-256 for each parent.
+    Nodes come and go as 32 bytes each, one behind the other. This is the innermost loop of
+    everything that builds a tree: one SHA-256 for each parent.
     """
-    hash_, prefix, pairs = sha256, NODE_PREFIX, iter(hashes)
-    return [
-        hash_(prefix + left + right).digest() for left, right in zip(pairs, pairs, strict=False)
-    ]
+    hash_, prefix, pair = sha256, NODE_PREFIX, 2 * HASH_SIZE
+    whole = len(nodes) // pair * pair
+    return b"".join(
+        [hash_(prefix + nodes[at : at + pair]).digest() for at in range(0, whole, pair)]
+    )
 
 
 def root_hash(leaf_hashes: Sequence[bytes]) -> bytes:
@@ -48,13 +48,12 @@ def root_hash(leaf_hashes: Sequence[bytes]) -> bytes:
 
     The RFC splits at the largest power of two below n. Pairing neighbours level by level, and
     lifting an odd last node unchanged, gives the same tree from the bottom.
+
+    Raises:
+        ValueError: If a leaf hash is not 32 bytes long.
     """
-    if not leaf_hashes:
-        return EMPTY_ROOT
-    level = list(leaf_hashes)
-    while len(level) > 1:
-        parents = hash_pairs(level)
-        if len(level) % 2:
-            parents.append(level[-1])
-        level = parents
-    return level[0]
+    level = Hashes.of(leaf_hashes).data
+    while len(level) > HASH_SIZE:
+        odd = len(level) % (2 * HASH_SIZE)
+        level = hash_pairs(level) + level[len(level) - odd :]
+    return level or EMPTY_ROOT

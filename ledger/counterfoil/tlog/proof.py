@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from counterfoil.errors import OutOfRange, VerificationError
 from counterfoil.limits import TREE_SIZE_MAX
-from counterfoil.tlog.hashing import EMPTY_ROOT, HASH_SIZE, node_hash
+from counterfoil.packed import HASH_SIZE, Hashes
+from counterfoil.tlog.hashing import EMPTY_ROOT, node_hash
 from counterfoil.tlog.ranges import (
     ReadNode,
     compact_range,
@@ -188,7 +189,11 @@ def verify_range(
     _check_number("size", size)
     if not begin < end <= size:
         raise VerificationError(f"leaves [{begin}, {end}) are not in the tree of size {size}")
-    leaves = _check_hashes("leaf hashes", leaf_hashes)
+    leaves = (
+        leaf_hashes
+        if isinstance(leaf_hashes, Hashes)
+        else _check_hashes("leaf hashes", leaf_hashes)
+    )
     hashes = _check_hashes("proof", proof)
     _check_hashes("root", (root,))
     if len(leaves) != end - begin:

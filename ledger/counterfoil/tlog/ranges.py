@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from counterfoil.errors import IntegrityError, InvalidInput, OutOfRange
 from counterfoil.limits import TREE_SIZE_MAX
-from counterfoil.tlog.hashing import EMPTY_ROOT, HASH_SIZE, hash_pairs, node_hash
+from counterfoil.packed import HASH_SIZE, Hashes
+from counterfoil.tlog.hashing import EMPTY_ROOT, hash_pairs, node_hash
 
 ReadNode = Callable[[int, int], bytes]
 """read(level, index) -> the hash of the complete subtree of 2^level leaves at that index."""
@@ -94,12 +95,14 @@ def cover_leaves(begin: int, leaf_hashes: Sequence[bytes]) -> list[bytes]:
     """
     left: list[bytes] = []
     right: list[bytes] = []
-    level = list(leaf_hashes)
+    level = Hashes.of(leaf_hashes).data
     while level:
         if begin & 1:
-            left.append(level.pop(0))
-        if (begin + (begin & 1) + len(level)) & 1:
-            right.append(level.pop())
+            left.append(level[:HASH_SIZE])
+            level = level[HASH_SIZE:]
+        if (begin + (begin & 1) + len(level) // HASH_SIZE) & 1:
+            right.append(level[-HASH_SIZE:])
+            level = level[:-HASH_SIZE]
         level = hash_pairs(level)
         begin = (begin + 1) >> 1
     right.reverse()
@@ -142,7 +145,7 @@ class Frontier:
         """Return the root hash of the tree of this size; EMPTY_ROOT for size 0."""
         return fold(self.hashes)
 
-    def append_many(self, leaf_hashes: Sequence[bytes]) -> list[tuple[int, int, list[bytes]]]:
+    def append_many(self, leaf_hashes: Sequence[bytes]) -> list[tuple[int, int, Hashes]]:
         """Append leaves, and return the nodes that became complete.
 
         Costs one SHA-256 for each leaf, taken over many calls. The frontier is left as it was if
@@ -155,28 +158,27 @@ class Frontier:
             InvalidInput: If a leaf hash is not 32 bytes long.
             OutOfRange: If the tree would grow beyond 2^63 - 1 leaves.
         """
-        if set(map(len, leaf_hashes)) - {HASH_SIZE}:
+        try:
+            leaves = Hashes.of(leaf_hashes)
+        except ValueError as error:
             position = next(i for i, leaf in enumerate(leaf_hashes) if len(leaf) != HASH_SIZE)
             raise InvalidInput(
-                f"leaf hash {position} is not {HASH_SIZE} bytes long",
-                field="leaf_hashes",
-                reason="LENGTH",
-                position=position,
-            )
+                f"leaf {error}", field="leaf_hashes", reason="LENGTH", position=position
+            ) from error
         grown_size = self.size + len(leaf_hashes)
         if grown_size > TREE_SIZE_MAX:
             raise OutOfRange(f"the tree cannot grow to {grown_size} leaves", size=self.size)
-        complete: list[tuple[int, int, list[bytes]]] = []
+        complete: list[tuple[int, int, Hashes]] = []
         waiting = self.hashes[:]  # the last one is the smallest subtree
         edge: list[bytes] = []
-        level, first, nodes = 0, self.size, list(leaf_hashes)
+        level, first, nodes = 0, self.size, leaves.data
         while nodes:
             if level:
-                complete.append((level, first, nodes))
+                complete.append((level, first, Hashes(nodes)))
             # A left child that waited for its sibling is joined with the first new node.
-            paired = [waiting.pop(), *nodes] if first & 1 else nodes
-            if len(paired) & 1:
-                edge.append(paired[-1])
+            paired = waiting.pop() + nodes if first & 1 else nodes
+            if len(paired) // HASH_SIZE & 1:
+                edge.append(paired[-HASH_SIZE:])
             level, first, nodes = level + 1, first >> 1, hash_pairs(paired)
         edge.reverse()
         self.size, self.hashes = grown_size, waiting + edge

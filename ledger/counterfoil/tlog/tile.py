@@ -18,7 +18,8 @@ import re
 
 from counterfoil.errors import InvalidInput, OutOfRange, VerificationError
 from counterfoil.limits import TREE_SIZE_MAX
-from counterfoil.tlog.hashing import HASH_SIZE, hash_pairs
+from counterfoil.packed import HASH_SIZE
+from counterfoil.tlog.hashing import hash_pairs
 
 TILE_HEIGHT = 8
 """Tree levels in a tile."""
@@ -121,13 +122,10 @@ def tile_node(tile: bytes | memoryview, first: int, count: int) -> bytes:
         raise OutOfRange(
             f"the tile does not hold hashes [{first}, {end})", size=len(tile) // HASH_SIZE
         )
-    hashes = [
-        bytes(tile[position : position + HASH_SIZE])
-        for position in range(first * HASH_SIZE, end * HASH_SIZE, HASH_SIZE)
-    ]
-    while len(hashes) > 1:
-        hashes = hash_pairs(hashes)
-    return hashes[0]
+    nodes = bytes(tile[first * HASH_SIZE : end * HASH_SIZE])
+    while len(nodes) > HASH_SIZE:
+        nodes = hash_pairs(nodes)
+    return nodes
 
 
 def format_bundle(entries: list[bytes]) -> bytes:

@@ -5,9 +5,10 @@ the catalog (which is the duplicate check), the streams, the state, and the anch
 a server may go on writing beside it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
-from counterfoil.entry import HASH_SIZE, parse_record
+from counterfoil.entry import parse_record
 from counterfoil.errors import IntegrityError, OutOfRange, StartupError, VerificationError
 from counterfoil.keys import Verifier
 from counterfoil.log.anchor import Anchor
@@ -20,6 +21,7 @@ from counterfoil.log.log import check_format
 from counterfoil.log.read import read_checkpoint, read_parts
 from counterfoil.log.state import State, read_state
 from counterfoil.note import parse_checkpoint
+from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.store import Snapshot, Store
 from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, Frontier
 
@@ -77,9 +79,7 @@ class _Check:
             key = submitter, part.head.stream_id.decode()
             self.streams[key] = max(self.streams.get(key, 0), part.head.sequence)
 
-    def _check_tiles(
-        self, snapshot: Snapshot, complete: list[tuple[int, int, list[bytes]]]
-    ) -> None:
+    def _check_tiles(self, snapshot: Snapshot, complete: Sequence[tuple[int, int, Hashes]]) -> None:
         for level, first, hashes in complete:
             if level % TILE_HEIGHT:
                 continue

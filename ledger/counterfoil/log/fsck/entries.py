@@ -8,6 +8,7 @@ from counterfoil.entry import SALT_SIZE, chain_batch, commit_batch, derive_salts
 from counterfoil.errors import IntegrityError
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchHead, BatchPart
+from counterfoil.packed import Hashes
 from counterfoil.record import KIND_BY_NUMBER
 
 
@@ -22,7 +23,7 @@ class EntryCheck:
         self.previous = bytes(32)
         self.time_us = 0
 
-    def check(self, part: BatchPart) -> list[bytes]:
+    def check(self, part: BatchPart) -> Hashes:
         """Check one part; the leaf hashes that its entries must have.
 
         Raises:
@@ -68,9 +69,10 @@ class EntryCheck:
             self._report.add(index, "batch", "the part lies outside its batch")
         self._head = head
 
-    def _find_damage(self, part: BatchPart, commitments: list[bytes]) -> list[bytes]:
+    def _find_damage(self, part: BatchPart, commitments: Hashes) -> Hashes:
         stored_commitments, stored_hashes = part.commitments(), part.leaf_hashes()
-        previous, good = self.previous, []
+        previous = self.previous
+        good: list[bytes] = []
         for at in range(part.count):
             index = part.first + at
             from_record, from_store = (
@@ -98,4 +100,4 @@ class EntryCheck:
                 )
                 previous = stored
             good.append(previous)
-        return good
+        return Hashes.of(good)
