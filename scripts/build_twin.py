@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "ledger" / "native"
 TARGET = ROOT / "ledger" / "counterfoil" / "_native.abi3.so"
 FLAGS = (
-    "-O2",
+    "-O3",
     "-std=c11",
     "-fPIC",
     "-fvisibility=hidden",

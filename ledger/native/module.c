@@ -199,6 +199,20 @@ static PyObject *hash_pairs(PyObject *module, PyObject *args)
     return parents;
 }
 
+/* How many events are acceptable before the first that may not be; where their ids lie, and what they refer to. */
+static size_t look_at_events(const packed *bodies, const usage_limits *limits, unsigned char *spans, span *references)
+{
+    for (size_t at = 0; at < bodies->count; at++) {
+        usage_event event;
+        if (!usage_acceptable(packed_item(bodies, at), limits, &event))
+            return at;
+        store_end(spans + SPAN_SIZE * at, (uint32_t)(event.event_id.data - bodies->data));
+        store_end(spans + SPAN_SIZE * at + END_SIZE, (uint32_t)event.event_id.size);
+        references[at] = event.receipt_ref;
+    }
+    return bodies->count;
+}
+
 /* Put a reference into the set, unless it is the one before: hosts send many events of one model in a row. */
 static int add_reference(PyObject *references, span reference, span *last)
 {
@@ -232,22 +246,24 @@ static PyObject *accept_usage(PyObject *module, PyObject *args)
     }
     const usage_limits limits = {first_us, last_us, quantity_max, (size_t)id_length_max, (size_t)event_size_max};
     PyObject *spans = new_bytes(SPAN_SIZE * bodies.count, &out), *references = PySet_New(NULL), *answer = NULL;
-    if (!spans || !references)
+    span *found = PyMem_Malloc(bodies.count * sizeof *found + 1);
+    if (!spans || !references || !found)
         goto done;
-    for (size_t at = 0; at < bodies.count; at++, out += SPAN_SIZE) {
-        usage_event event;
-        if (!usage_acceptable(packed_item(&bodies, at), &limits, &event)) {
-            answer = Py_None;
-            Py_IncRef(answer);
-            goto done;
-        }
-        store_end(out, (uint32_t)(event.event_id.data - bodies.data));
-        store_end(out + END_SIZE, (uint32_t)event.event_id.size);
-        if (!add_reference(references, event.receipt_ref, &last))
-            goto done;
+    PyThreadState *unlocked = bodies.count < WORTH_UNLOCKING ? NULL : PyEval_SaveThread();
+    size_t good = look_at_events(&bodies, &limits, out, found);
+    if (unlocked)
+        PyEval_RestoreThread(unlocked);
+    if (good < bodies.count) {
+        answer = Py_None;
+        Py_IncRef(answer);
+        goto done;
     }
+    for (size_t at = 0; at < bodies.count; at++)
+        if (!add_reference(references, found[at], &last))
+            goto done;
     answer = PyTuple_Pack(2, spans, references);
 done:
+    PyMem_Free(found);
     Py_DecRef(spans);
     Py_DecRef(references);
     return answer;

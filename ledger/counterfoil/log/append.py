@@ -182,7 +182,7 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
     )
     hashes = chain_batch(head.kind, head.time_us, head.previous, commitments)
     _store_batch(group, head, hashes, commitments, salts, bodies)
-    _list_in_catalog(group, batch, np.asarray(positions), first, whole)
+    _list_in_catalog(group, batch, None if whole else np.asarray(positions), first, len(positions))
     return Appended(head, positions, hashes, existing, group.nodes, b"")
 
 
@@ -236,12 +236,13 @@ def _store_batch(
 
 
 def _list_in_catalog(
-    group: _Group, batch: Batch, positions: np.ndarray, first: int, whole: bool
+    group: _Group, batch: Batch, positions: np.ndarray | None, first: int, count: int
 ) -> None:
-    indexes = np.arange(first, first + len(positions), dtype=np.uint64)
-    group.prints.append(batch.prints if whole else batch.prints[positions])
+    """List the new records: all of the batch, or those at some positions."""
+    indexes = np.arange(first, first + count, dtype=np.uint64)
+    group.prints.append(batch.prints if positions is None else batch.prints[positions])
     group.indexes.append(indexes)
-    terms = batch.terms if whole else batch.terms[positions]
+    terms = batch.terms if positions is None else batch.terms[positions]
     if terms.shape[1]:
         group.prints.append(terms.reshape(-1))
         group.indexes.append(np.repeat(indexes, terms.shape[1]))
