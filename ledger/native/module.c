@@ -11,6 +11,7 @@
 #include <Python.h>
 #include <string.h>
 
+#include "catalog_module.h"
 #include "fingerprint.h"
 #include "hashing.h"
 #include "packed.h"
@@ -335,6 +336,9 @@ static PyMethodDef METHODS[] = {
     {"accept_usage", accept_usage, METH_VARARGS,
      "accept_usage(data, ends, first_us, last_us, quantity_max, id_length_max, event_size_max) -> (spans, references)"},
     {"fingerprint_spans", fingerprint_spans, METH_VARARGS, "fingerprint_spans(keys, data, spans) -> fingerprints"},
+    {"sort_entries", sort_entries, METH_VARARGS, "sort_entries(prints, indexes) -> entries"},
+    {"merge_entries", merge_entries, METH_VARARGS, "merge_entries(parts) -> entries"},
+    {"find_entries", find_entries, METH_VARARGS, "find_entries(asked, runs, chunk_count) -> hits"},
     {"set_alphabet", set_alphabet, METH_VARARGS, "set_alphabet(characters)"},
     {"choose_hardware", choose_hardware, METH_VARARGS, "choose_hardware(allowed) -> used"},
     {NULL, NULL, 0, NULL},

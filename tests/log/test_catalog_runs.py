@@ -17,6 +17,7 @@ from counterfoil.errors import IntegrityError
 from counterfoil.log import SPACES
 from counterfoil.log import compact as compaction
 from counterfoil.log import runs as catalog
+from counterfoil.log.columns import split_columns
 from counterfoil.log.layout import seal, unseal
 from counterfoil.log.runs import (
     Run,
@@ -108,8 +109,8 @@ class Model:
         with self.store.snapshot() as snapshot:
             for run in read_runs(snapshot).runs:
                 assert run.level == level_of(run.count)
-                assert len(run.fences) == -(-run.count // catalog.CHUNK_COUNT)
-                chunks = [read_chunk(snapshot, run, chunk) for chunk in range(len(run.fences))]
+                assert len(run.chunks) == -(-run.count // catalog.CHUNK_COUNT)
+                chunks = [split_columns(read_chunk(snapshot, run, chunk)) for chunk in run.chunks]
                 pairs = [
                     pair
                     for prints, indexes in chunks
@@ -117,8 +118,8 @@ class Model:
                 ]
                 assert pairs == sorted(pairs)
                 assert len(pairs) == run.count
-                assert [int(prints[0]) for prints, _ in chunks] == list(run.fences)
-                stored |= {(run.number, chunk) for chunk in range(len(run.fences))}
+                assert b"".join(prints[:1].tobytes() for prints, _ in chunks) == run.fences
+                stored |= {(run.number, chunk) for chunk in run.chunks}
             keys = {catalog_key(bytes(key)) for key, _ in snapshot.scan("run")}
         assert keys == stored
         assert sum(run.count for run in self.runs()) == self.count
@@ -287,9 +288,14 @@ def test_the_list_of_runs_comes_back() -> None:
     assert parse_runs(b"") == Runs(0, ())
 
 
+def fences(*prints: int) -> bytes:
+    """The first fingerprints of chunks, as a run holds them."""
+    return np.array(prints, dtype="<u8").tobytes()
+
+
 def good_list() -> bytes:
     """A stored list of two runs."""
-    return format_runs(Runs(9, (Run(3, 2, 20, (1, 2, 3)), Run(8, 1, 5, (7,)))))
+    return format_runs(Runs(9, (Run(3, 2, 20, fences(1, 2, 3)), Run(8, 1, 5, fences(7)))))
 
 
 def bad_lists() -> list[tuple[str, bytes]]:
@@ -304,8 +310,11 @@ def bad_lists() -> list[tuple[str, bytes]]:
         ("a run more", value[:9] + b"\x03" + value[10:]),
         ("a run fewer", value[:9] + b"\x01" + value[10:]),
         ("the next number is taken", format_runs(Runs(8, parse_runs(value).runs))),
-        ("a level that does not fit the count", format_runs(Runs(9, (Run(3, 5, 20, (1,)),)))),
-        ("a number twice", format_runs(Runs(9, (Run(3, 1, 5, (1,)), Run(3, 1, 5, (1,)))))),
+        ("a level that does not fit the count", format_runs(Runs(9, (Run(3, 5, 20, fences(1)),)))),
+        (
+            "a number twice",
+            format_runs(Runs(9, (Run(3, 1, 5, fences(1)), Run(3, 1, 5, fences(1))))),
+        ),
     ]
     return found
 

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from counterfoil.errors import OutcomeUnknown, StoreFull
-from counterfoil.log import SPACES
+from counterfoil.errors import IntegrityError, OutcomeUnknown, StoreFull
+from counterfoil.log import SPACES, columns
 from counterfoil.log import compact as compaction
 from counterfoil.log import runs as catalog
+from counterfoil.log.columns import Indexes, split_columns
 from counterfoil.log.compact import compact, remove_orphans
+from counterfoil.log.fingerprint import Fingerprints
 from counterfoil.log.layout import parse_index_key
-from counterfoil.log.runs import add_entries, find, read_runs
+from counterfoil.log.runs import add_entries, find, read_chunk, read_runs
 from counterfoil.store import MemoryStore, Store, Transaction
 
 from .bench import Bench, check_all
@@ -41,7 +43,12 @@ def due(store: Store) -> None:
 def grow(store: Store, first: int, count: int) -> None:
     """Add entries with fingerprints 3i at index i."""
     indexes = np.arange(first, first + count, dtype=np.uint64)
-    store.transact(lambda transaction: add_entries(transaction, indexes * np.uint64(3), indexes))
+    add(store, indexes * np.uint64(3), indexes)
+
+
+def add(store: Store, prints: Fingerprints, indexes: Indexes) -> None:
+    """Add entries in a transaction of their own."""
+    store.transact(lambda transaction: add_entries(transaction, prints, indexes))
 
 
 def answers(store: Store, count: int = 60) -> list[tuple[int, int]]:
@@ -75,6 +82,20 @@ class Fault:
         self.begun += point == "begin"
         if self.begun == self.transaction and point == self.point:
             raise RuntimeError(f"struck at {point}")
+
+
+def slipping(moment: str, effect: Callable[[], None]) -> Callable[..., Any]:
+    """A step of a merge that is followed by something else, the first time."""
+    real: Callable[..., Any] = getattr(compaction, moment)
+    waiting = [effect]
+
+    def slipped(*args: Any) -> Any:
+        result = real(*args)
+        while waiting:
+            waiting.pop()()
+        return result
+
+    return slipped
 
 
 def test_a_merge_changes_no_answer() -> None:
@@ -117,21 +138,18 @@ def test_a_crash_anywhere_changes_no_answer(transaction: int, point: str) -> Non
     assert finished == (transaction > 4), (transaction, point)
 
 
-@pytest.mark.parametrize("moment", ["merge", "remove_orphans", "_write"])
+@pytest.mark.parametrize("moment", ["merge_step", "remove_orphans", "_write"])
 def test_commits_beside_a_merge_are_kept(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """What is appended between two steps of a merge is found after it."""
     store = MemoryStore(SPACES)
     due(store)
-    real: Callable[..., Any] = getattr(compaction, moment)
 
-    def slipped(*args: Any) -> Any:
-        result = real(*args)
+    def commit() -> None:
         for first, count in ((40, 1), (41, 10), (51, 2)):
             grow(store, first, count)
-        return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, moment, slipped)
+        patch.setattr(compaction, moment, slipping(moment, commit))
         assert compact(store)
     assert answers(store) == [(3 * index, index) for index in range(53)]
     while compact(store):
@@ -150,15 +168,10 @@ def test_a_commit_never_merges_what_is_being_compacted(monkeypatch: pytest.Monke
     for count in (30_000, 16_384, 16_384, 16_384):
         grow(store, first, count)
         first += count
-    real = catalog.merge
-
-    def slipped(*args: Any) -> Any:
-        merged = real(*args)
-        grow(store, first, 16_384)
-        return merged
 
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, "merge", slipped)
+        commit = slipping("merge_step", lambda: grow(store, first, 16_384))
+        patch.setattr(compaction, "merge_step", commit)
         assert compact(store)
     while compact(store):
         pass
@@ -183,15 +196,9 @@ def test_a_large_commit_leaves_the_runs_of_a_compaction_alone(
 
     for count in [20_000] * 4 + [4_000] * 12:
         add(count)
-    real = catalog.merge
-
-    def slipped(*args: Any) -> Any:
-        merged = real(*args)
-        add(20_000)
-        return merged
 
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, "merge", slipped)
+        patch.setattr(compaction, "merge_step", slipping("merge_step", lambda: add(20_000)))
         assert compact(store)
     while compact(store):
         pass
@@ -206,7 +213,7 @@ def test_commits_of_any_size_never_meet_a_compaction(monkeypatch: pytest.MonkeyP
     """Whatever is committed while runs are merged, the merge ends well, and few runs are left."""
     monkeypatch.setattr(catalog, "INLINE_COUNT_MAX", 63)
     chance = random.Random(SEED)
-    real = catalog.merge
+    real = compaction._write
     for round_ in range(30):
         store = MemoryStore(SPACES)
         first, slips = 0, 0
@@ -228,7 +235,7 @@ def test_commits_of_any_size_never_meet_a_compaction(monkeypatch: pytest.MonkeyP
             return merged
 
         with monkeypatch.context() as patch:
-            patch.setattr(compaction, "merge", slipped)
+            patch.setattr(compaction, "_write", slipped)
             for _ in range(chance.randrange(20, 120)):
                 add()
                 if chance.randrange(4) == 0:
@@ -244,21 +251,17 @@ def test_commits_of_any_size_never_meet_a_compaction(monkeypatch: pytest.MonkeyP
         assert slips > 0
 
 
-def test_two_compactions_at_once_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A merge whose runs are gone when it is done changes nothing, and says so."""
+@pytest.mark.parametrize("moment", ["merge_step", "_write"])
+def test_two_compactions_at_once_are_noticed(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """A merge whose runs are gone half-way, or when it is done, changes nothing, and says so."""
     store = MemoryStore(SPACES)
     due(store)
-    real = catalog.merge
 
-    def slipped(*args: Any) -> Any:
-        merged = real(*args)
-        with monkeypatch.context() as patch:
-            patch.setattr(compaction, "merge", real)
-            assert compact(store)
-        return merged
+    def compact_too() -> None:
+        assert compact(store)
 
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, "merge", slipped)
+        patch.setattr(compaction, moment, slipping(moment, compact_too))
         with pytest.raises(RuntimeError, match="two compactions"):
             compact(store)
     assert answers(store) == [(3 * index, index) for index in range(40)]
@@ -278,6 +281,78 @@ def test_a_full_store_keeps_the_old_runs() -> None:
     assert answers(full) == [(3 * index, index) for index in range(40)]
     grow(full, 40, 1)
     assert len(answers(full)) == 41
+
+
+def equal_runs(store: Store) -> int:
+    """Add four runs that hold few fingerprints, each many times over, and return how many entries."""
+    chance = random.Random(SEED)
+    for number in range(4):
+        indexes = np.arange(12 * number, 12 * number + 12, dtype=np.uint64)
+        prints = np.array([chance.choice((0, 7, 7, 7, 9)) for _ in indexes], dtype=np.uint64)
+        add(store, prints, indexes)
+    return 48
+
+
+def stored_pairs(store: Store) -> list[list[tuple[int, int]]]:
+    """Fingerprint and index of each entry, run by run, as they are stored."""
+    found = []
+    with store.snapshot() as snapshot:
+        for run in read_runs(snapshot).runs:
+            parts = [split_columns(read_chunk(snapshot, run, chunk)) for chunk in run.chunks]
+            pairs = [zip(prints.tolist(), at.tolist(), strict=True) for prints, at in parts]
+            found.append([pair for part in pairs for pair in part])
+    return found
+
+
+def test_equal_fingerprints_stay_in_the_order_of_the_log() -> None:
+    """Where a fingerprint fills chunks of several runs, the merged run has them by index all the same."""
+    store = MemoryStore(SPACES)
+    count = equal_runs(store)
+
+    assert compact(store)
+    (merged,) = stored_pairs(store)
+    assert merged == sorted(merged)
+    assert len(merged) == count
+
+
+def test_a_share_of_a_merge_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the runs are, what is held at a time is a chunk of each, and one that is not full yet."""
+    store = MemoryStore(SPACES)
+    for number in range(4):
+        grow(store, 1000 * number, 1000)
+    sizes = []
+    real = columns.merge_entries
+
+    def measured(parts: list[Any]) -> bytes:
+        sizes.append(sum(end - begin for _, begin, end in parts))
+        return real(parts)
+
+    monkeypatch.setattr(compaction, "merge_entries", measured)
+    assert compact(store)
+    assert sum(sizes) >= 4000
+    assert max(sizes) <= 5 * 6
+
+
+@pytest.mark.parametrize("change", ["order", "fence"])
+def test_a_chunk_out_of_order_is_not_merged(change: str) -> None:
+    """A chunk that rotted out of its order, or away from its fence, stops the merge before the list changes."""
+    store = MemoryStore(SPACES)
+    due(store)
+    before = listed(store)
+
+    def damage(transaction: Transaction) -> None:
+        number = min(before)
+        key = number.to_bytes(8, "big") + bytes(8)
+        value = transaction.get("run", key)
+        assert value is not None
+        rotten = bytearray(value)
+        rotten[8 * (change == "order")] ^= 0x40
+        transaction.put("run", key, bytes(rotten))
+
+    store.transact(damage)
+    with pytest.raises(IntegrityError, match="out of order"):
+        compact(store)
+    assert listed(store) == before
 
 
 def test_orphans_are_removed_and_nothing_else() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
@@ -30,6 +30,9 @@ class Reader:
 
     def get_many(self, space: str, keys: Iterable[bytes]) -> list[memoryview | None]:
         return [self.get(space, key) for key in keys]
+
+    def get_lasting(self, space: str, prefixes: Sequence[bytes]) -> list[tuple[memoryview, ...]]:
+        return self.inner.get_lasting(space, prefixes)
 
     def scan(
         self,

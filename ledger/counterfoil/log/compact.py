@@ -1,31 +1,36 @@
 """Large merges of the catalog's runs, beside the commits.
 
-A merge of millions of entries takes longer than writers should wait. It is therefore made from a snapshot, written
-under a number that no list names yet, a few megabytes to a transaction, and put into the list by a last small one.
+A merge of millions of entries takes longer than writers should wait, and more memory than a server should take. It is
+therefore made a few megabytes at a time: each share is read from a snapshot and written in a transaction of its own, under
+a number that no list names yet; a last small transaction puts it into the list.
 
 A crash before that last transaction leaves chunks that nobody refers to; the next compaction removes them first.
 Only one compaction of a store may run at a time (the server gives it to its first worker).
 """
 
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
 
-from counterfoil.log.fingerprint import Fingerprints
+import numpy as np
+
+from counterfoil.log.columns import ENTRY_SIZE, Entries, Part, merge_entries, split_columns
 from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key, parse_index_key
 from counterfoil.log.runs import (
     CHUNK_COUNT,
-    Indexes,
     Run,
     Runs,
+    check_chunk,
     delete_run,
     find_due,
     format_runs,
     level_of,
-    merge,
+    read_chunk,
     read_runs,
+    split_chunks,
 )
-from counterfoil.store import Store, Transaction
+from counterfoil.store import Snapshot, Store, Transaction
 
-# How much is written under the store's write lock at a time.
+# How much is merged in one snapshot, and written under the store's write lock, at a time.
 _CHUNKS_AT_A_TIME: Final = 4
 
 
@@ -37,15 +42,14 @@ def compact(store: Store) -> bool:
         OutcomeUnknown: a commit may not have happened: stop and restart.
     """
     with store.snapshot() as snapshot:
-        due = find_due(read_runs(snapshot).runs)
-        if due is None:
-            return False
-        old = read_runs(snapshot).runs[due]
-        prints, indexes = merge(snapshot, old)
+        runs = read_runs(snapshot).runs
+        due = find_due(runs)
+    if due is None:
+        return False
     remove_orphans(store)
     number = store.transact(_take_number)
-    merged = _write(store, number, prints, indexes)
-    store.transact(lambda transaction: _swap(transaction, old, merged))
+    merged = _write(store, number, runs[due])
+    store.transact(lambda transaction: _swap(transaction, runs[due], merged))
     return True
 
 
@@ -75,30 +79,93 @@ def _take_number(transaction: Transaction) -> int:
     return runs.next_number
 
 
-def _write(store: Store, number: int, prints: Fingerprints, indexes: Indexes) -> Run:
-    starts = range(0, len(prints), CHUNK_COUNT)
-    chunks = list(enumerate(starts))
-    for group in range(0, len(chunks), _CHUNKS_AT_A_TIME):
-        part = chunks[group : group + _CHUNKS_AT_A_TIME]
+def _write(store: Store, number: int, runs: Sequence[Run]) -> Run:
+    """Write the merged run, a few chunks to a transaction."""
+    fences: list[bytes] = []
+    for chunks in _merge_shares(store, runs):
+        first = len(fences)
 
-        def put(transaction: Transaction, part: list[tuple[int, int]] = part) -> None:
-            for chunk, start in part:
-                end = start + CHUNK_COUNT
-                value = prints[start:end].tobytes() + indexes[start:end].tobytes()
+        def put(
+            transaction: Transaction, first: int = first, chunks: Sequence[Entries] = chunks
+        ) -> None:
+            for chunk, value in enumerate(chunks, first):
                 transaction.put(RUN, index_key(number, chunk), value)
 
         # A crash after this leaves chunks that nobody refers to.
         store.transact(put)
-    fences = tuple(int(prints[start]) for start in starts)
-    return Run(number, level_of(len(prints)), len(prints), fences)
+        fences += [bytes(value[:8]) for value in chunks]
+    count = sum(run.count for run in runs)
+    return Run(number, level_of(count), count, b"".join(fences))
 
 
-def _swap(transaction: Transaction, old: tuple[Run, ...], merged: Run) -> None:
-    """Put the merged run in the place of the old ones. From here on look-ups use it; the old chunks go with them."""
-    runs = read_runs(transaction)
-    at = runs.runs.index(old[0]) if old[0] in runs.runs else len(runs.runs)
-    if runs.runs[at : at + len(old)] != old:
+def _merge_shares(store: Store, runs: Sequence[Run]) -> Iterator[list[Entries]]:
+    """The chunks of the merged run, a few at a time, each share from a snapshot of its own."""
+    done, counts = [0] * len(runs), [run.count for run in runs]
+    rest: Entries = b""
+    while done != counts:
+        chunks: list[Entries] = []
+        with store.snapshot() as snapshot:
+            _find_listed(snapshot, runs)
+            while done != counts and len(chunks) < _CHUNKS_AT_A_TIME:
+                merged, done = merge_step(snapshot, runs, done, rest)
+                *full, rest = split_chunks(merged)
+                chunks += full
+        yield chunks if done != counts else [*chunks, rest]
+
+
+def merge_step(
+    snapshot: Snapshot, runs: Sequence[Run], done: Sequence[int], rest: Entries
+) -> tuple[bytes, list[int]]:
+    """Merge what is certain from one chunk of each run.
+
+    Args:
+        done: how many entries of each run were merged before. rest: merged entries that did not fill a chunk.
+
+    Raises:
+        IntegrityError: a chunk is missing, has another size than its run says, or is out of order.
+
+    Returns:
+        The rest and the entries behind it, and how many of each run are merged now. At least one chunk is used up.
+    """
+    parts: list[Part] = [(rest, 0, len(rest) // ENTRY_SIZE)]
+    ends: list[tuple[int, int]] = []
+    for place, run in enumerate(runs):
+        chunk, begin = divmod(done[place], CHUNK_COUNT)
+        if done[place] == run.count:
+            parts.append((b"", 0, 0))
+            continue
+        have = read_chunk(snapshot, run, chunk)
+        if not begin:
+            check_chunk(run, chunk, have)
+        parts.append((have, begin, run.chunk_count(chunk)))
+        if chunk + 1 < len(run.chunks):
+            ends.append((int(split_columns(have)[0][-1]), place))
+    # Certain is what stands before the end of the chunk that ends first: nothing that is not read yet can belong there.
+    # Where fingerprints are equal, older runs stand first.
+    bound, lowest = min(ends, default=(0, len(runs)))
+    for place, (entries, begin, count) in enumerate(parts[1:]):
+        if ends and place != lowest:
+            prints = split_columns(entries)[0][begin:count]
+            side: Literal["left", "right"] = "right" if place < lowest else "left"
+            cut = int(np.searchsorted(prints, np.uint64(bound), side=side))
+            parts[place + 1] = (entries, begin, begin + cut)
+    now = [had + end - begin for had, (_, begin, end) in zip(done, parts[1:], strict=True)]
+    return merge_entries(parts), now
+
+
+def _find_listed(snapshot: Snapshot, runs: Sequence[Run]) -> int:
+    """Where in the list these runs stand."""
+    listed = read_runs(snapshot).runs
+    at = listed.index(runs[0]) if runs[0] in listed else len(listed)
+    if listed[at : at + len(runs)] != tuple(runs):
         raise RuntimeError("catalog runs changed during their compaction: two compactions at once")
+    return at
+
+
+def _swap(transaction: Transaction, old: Sequence[Run], merged: Run) -> None:
+    """Put the merged run in the place of the old ones. From here on look-ups use it; the old chunks go with them."""
+    at = _find_listed(transaction, old)
+    runs = read_runs(transaction)
     for run in old:
         delete_run(transaction, run)
     kept = (*runs.runs[:at], merged, *runs.runs[at + len(old) :])

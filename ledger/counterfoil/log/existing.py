@@ -16,7 +16,7 @@ from counterfoil.errors import IntegrityError, VerificationError
 from counterfoil.log.batch import Batch
 from counterfoil.log.layout import BatchHead, BatchPart
 from counterfoil.log.nodes import find_part
-from counterfoil.log.runs import find, read_runs
+from counterfoil.log.runs import find_sorted, read_runs, sort_question
 from counterfoil.packed import Packed
 from counterfoil.record import KIND_BY_NUMBER, Kind
 from counterfoil.record.difference import first_difference
@@ -44,12 +44,12 @@ def find_suspects(snapshot: Snapshot, batches: Sequence[Batch]) -> list[list[Sus
     """The suspects of each batch, by position."""
     prints = np.concatenate([batch.prints for batch in batches])
     hits: dict[int, list[int]] = defaultdict(list)
-    for hit in find(snapshot, read_runs(snapshot).runs, prints):
+    asked, positions = sort_question(prints)
+    for hit in find_sorted(snapshot, read_runs(snapshot).runs, asked, positions):
         hits[hit.position].append(hit.index)
-    order = np.argsort(prints, kind="stable")
-    twins = np.flatnonzero(prints[order][1:] == prints[order][:-1])
+    twins = np.flatnonzero(asked[1:] == asked[:-1])
     for place in twins.tolist():
-        for position in (int(order[place]), int(order[place + 1])):
+        for position in (int(positions[place]), int(positions[place + 1])):
             hits.setdefault(position, [])
     found: list[list[Suspect]] = [[] for _ in batches]
     if hits:

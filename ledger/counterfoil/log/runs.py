@@ -11,15 +11,24 @@ Small merges happen in the commit that makes them due; large ones by :mod:`count
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from counterfoil.errors import IntegrityError
 from counterfoil.limits import VALUE_SIZE_BYTES_MAX
+from counterfoil.log.columns import (
+    ENTRY_SIZE,
+    Entries,
+    Indexes,
+    Part,
+    find_entries,
+    merge_entries,
+    sort_entries,
+    split_columns,
+)
 from counterfoil.log.fingerprint import Fingerprints
 from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key, seal, unseal
 from counterfoil.store import Snapshot, Transaction
@@ -30,25 +39,27 @@ FAN: Final = 4
 # A merge up to this many entries, a whole level, is done in the commit itself. One less than 4^8: four runs of level 7 are for
 # compaction, four of any level below it for the commit, so that both never take the same run.
 INLINE_COUNT_MAX: Final = 65_535
-_ENTRY_SIZE = 16
 # A value of 1 MiB less LMDB's page header fills its pages exactly, and freed ones fit the next.
-CHUNK_COUNT: Final = (VALUE_SIZE_BYTES_MAX - 16) // _ENTRY_SIZE
+CHUNK_COUNT: Final = (VALUE_SIZE_BYTES_MAX - 16) // ENTRY_SIZE
 
 _LIST_HEAD = struct.Struct("<BQI")
 _RUN_HEAD = struct.Struct("<QBQI")
 _VERSION: Final = 1
 
-Indexes = NDArray[np.uint64]
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One sorted run; ``fences`` holds the first fingerprint of each of its chunks."""
+    """One sorted run; ``fences`` holds the first fingerprint of each of its chunks, uint64 each."""
 
     number: int
     level: int
     count: int
-    fences: tuple[int, ...]
+    fences: bytes
+
+    @property
+    def chunks(self) -> range:
+        """The numbers of its chunks."""
+        return range(len(self.fences) // 8)
 
     def chunk_count(self, chunk: int) -> int:
         """Entries in one of its chunks: all are full but the last."""
@@ -75,8 +86,8 @@ def format_runs(runs: Runs) -> bytes:
     """The stored list; the inverse of :func:`parse_runs`."""
     parts = [_LIST_HEAD.pack(_VERSION, runs.next_number, len(runs.runs))]
     for run in runs.runs:
-        parts.append(_RUN_HEAD.pack(run.number, run.level, run.count, len(run.fences)))
-        parts.append(struct.pack(f"<{len(run.fences)}Q", *run.fences))
+        parts.append(_RUN_HEAD.pack(run.number, run.level, run.count, len(run.chunks)))
+        parts.append(run.fences)
     return seal(b"".join(parts))
 
 
@@ -96,9 +107,9 @@ def parse_runs(value: bytes) -> Runs:
         for _ in range(count):
             number, level, entries, chunks = _RUN_HEAD.unpack_from(value, at)
             at += _RUN_HEAD.size
-            fences = struct.unpack_from(f"<{chunks}Q", value, at)
+            # When the value ends before they do, so does the last slice before ``at``, and this is refused below.
+            runs.append(Run(number, level, entries, value[at : at + 8 * chunks]))
             at += 8 * chunks
-            runs.append(Run(number, level, entries, fences))
     except struct.error as error:
         raise IntegrityError("the stored list of catalog runs is cut short") from error
     numbers = {run.number for run in runs}
@@ -116,30 +127,50 @@ def read_runs(snapshot: Snapshot) -> Runs:
     return parse_runs(b"" if value is None else bytes(value))
 
 
-def read_chunk(snapshot: Snapshot, run: Run, chunk: int) -> tuple[Fingerprints, Indexes]:
-    """The fingerprints and indexes of one chunk, where they lie: valid while the snapshot is open.
+def read_chunk(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
+    """The entries of one chunk, where they lie: valid while the snapshot is open.
 
     Raises:
         IntegrityError: the chunk is missing or has another size than its run says.
     """
     value = snapshot.get(RUN, index_key(run.number, chunk))
     count = run.chunk_count(chunk)
-    if value is None or len(value) != _ENTRY_SIZE * count:
+    if value is None or len(value) != ENTRY_SIZE * count:
         raise IntegrityError(f"chunk {chunk} of catalog run {run.number} is missing or damaged")
-    both = np.frombuffer(value, dtype="<u8")
-    return both[:count], both[count:]
+    return value
 
 
-def write_run(
-    transaction: Transaction, number: int, level: int, prints: Fingerprints, indexes: Indexes
-) -> Run:
-    """Store a run that is already sorted, and say what it is."""
-    fences = []
-    for chunk, start in enumerate(range(0, len(prints), CHUNK_COUNT)):
-        part, where = prints[start : start + CHUNK_COUNT], indexes[start : start + CHUNK_COUNT]
-        transaction.put(RUN, index_key(number, chunk), part.tobytes() + where.tobytes())
-        fences.append(int(part[0]))
-    return Run(number, level, len(prints), tuple(fences))
+def check_chunk(run: Run, chunk: int, entries: Entries) -> None:
+    """Look at what a look-up takes for granted: fingerprints ascend, and the first is the fence.
+
+    Raises:
+        IntegrityError: it is not so. What rots without changing the order is found by fsck alone.
+    """
+    prints, _ = split_columns(entries)
+    begins = prints[:1].tobytes() == run.fences[8 * chunk : 8 * chunk + 8]
+    if not begins or bool((prints[1:] < prints[:-1]).any()):
+        raise IntegrityError(f"chunk {chunk} of catalog run {run.number} is out of order; run fsck")
+
+
+def split_chunks(entries: Entries) -> list[Entries]:
+    """Sorted entries as values to store, each a chunk; the last has what remains."""
+    if len(entries) <= ENTRY_SIZE * CHUNK_COUNT:
+        return [entries]
+    prints, indexes = split_columns(entries)
+    return [
+        prints[begin : begin + CHUNK_COUNT].tobytes()
+        + indexes[begin : begin + CHUNK_COUNT].tobytes()
+        for begin in range(0, len(prints), CHUNK_COUNT)
+    ]
+
+
+def write_run(transaction: Transaction, number: int, entries: Entries) -> Run:
+    """Store entries that are already sorted as a run, and say what it is."""
+    chunks = split_chunks(entries)
+    for chunk, value in enumerate(chunks):
+        transaction.put(RUN, index_key(number, chunk), value)
+    count = len(entries) // ENTRY_SIZE
+    return Run(number, level_of(count), count, b"".join(bytes(value[:8]) for value in chunks))
 
 
 def add_entries(transaction: Transaction, prints: Fingerprints, indexes: Indexes) -> None:
@@ -151,8 +182,7 @@ def add_entries(transaction: Transaction, prints: Fingerprints, indexes: Indexes
     if not len(prints):
         return
     runs = read_runs(transaction)
-    order = np.argsort(prints, kind="stable")
-    newest: list[tuple[Fingerprints, Indexes]] = [(prints[order], indexes[order])]
+    newest: list[Part] = [(sort_entries(prints, indexes), 0, len(prints))]
     kept, count, level = list(runs.runs), len(prints), level_of(len(prints))
     # Runs of the top level and above it are for compaction, which may be at work on them.
     while kept and kept[-1].level <= level and kept[-1].level < level_of(INLINE_COUNT_MAX):
@@ -162,13 +192,14 @@ def add_entries(transaction: Transaction, prints: Fingerprints, indexes: Indexes
             taken = [run for run in kept[-(FAN - 1) :] if run.level == level]
             if len(taken) < FAN - 1 or sum(run.count for run in taken) + count > INLINE_COUNT_MAX:
                 break
-        newest = [*(_read_run(transaction, run) for run in taken), *newest]
+        newest = [*(part for run in taken for part in _read_run(transaction, run)), *newest]
         for run in taken:
             delete_run(transaction, run)
         del kept[-len(taken) :]
         count += sum(run.count for run in taken)
         level = level_of(count)
-    kept.append(write_run(transaction, runs.next_number, level, *sort_together(newest)))
+    entries = merge_entries(newest) if len(newest) > 1 else newest[0][0]
+    kept.append(write_run(transaction, runs.next_number, entries))
     transaction.put(META, RUNS_KEY, format_runs(Runs(runs.next_number + 1, tuple(kept))))
 
 
@@ -195,68 +226,52 @@ def find_due(runs: Sequence[Run]) -> slice | None:
     return None
 
 
-def sort_together(parts: Sequence[tuple[Fingerprints, Indexes]]) -> tuple[Fingerprints, Indexes]:
-    """The entries of several sorted runs, oldest first, by fingerprint and, where equal, by index.
-
-    A stable sort keeps equal fingerprints in the order of the log, and on input that is already sorted in stretches it
-    does little more than merge them.
-    """
-    prints = np.concatenate([prints for prints, _ in parts])
-    indexes = np.concatenate([indexes for _, indexes in parts])
-    order = np.argsort(prints, kind="stable")
-    return prints[order], indexes[order]
-
-
-def _read_run(snapshot: Snapshot, run: Run) -> tuple[Fingerprints, Indexes]:
-    chunks = [read_chunk(snapshot, run, chunk) for chunk in range(len(run.fences))]
-    return np.concatenate([c[0] for c in chunks]), np.concatenate([c[1] for c in chunks])
-
-
-def merge(snapshot: Snapshot, runs: Sequence[Run]) -> tuple[Fingerprints, Indexes]:
-    """The entries of neighbouring runs as one."""
-    return sort_together([_read_run(snapshot, run) for run in runs])
+def _read_run(snapshot: Snapshot, run: Run) -> list[Part]:
+    return [(read_chunk(snapshot, run, chunk), 0, run.chunk_count(chunk)) for chunk in run.chunks]
 
 
 def delete_run(transaction: Transaction, run: Run) -> None:
     """Remove a run's chunks."""
-    for chunk in range(len(run.fences)):
+    for chunk in run.chunks:
         transaction.delete(RUN, index_key(run.number, chunk))
 
 
-def find(snapshot: Snapshot, runs: Sequence[Run], prints: Fingerprints) -> Iterator[Hit]:
+def sort_question(prints: Fingerprints) -> tuple[Fingerprints, Indexes]:
+    """Fingerprints in ascending order, and the position that each had."""
+    return split_columns(sort_entries(prints, np.arange(len(prints), dtype=np.uint64)))
+
+
+def find(snapshot: Snapshot, runs: Sequence[Run], prints: Fingerprints) -> list[Hit]:
     """All entries with one of these fingerprints, run by run.
 
     Args:
-        prints: the question; any order, repetitions allowed.
+        runs: of the list in this snapshot. prints: the question; any order, repetitions allowed.
     """
-    order = np.argsort(prints)
-    asked = prints[order]
-    for run in runs:
-        if not run.fences:
-            continue
-        # Where each chunk's share of the question begins: one search for all chunks.
-        cuts = np.searchsorted(asked, np.array(run.fences[1:], dtype=np.uint64), side="left")
-        edges = [0, *cuts.tolist(), len(asked)]
-        for chunk in range(len(run.fences)):
-            # An equal fingerprint may stand on both sides of a fence: the chunk before is asked for it as well.
-            begin, end = edges[chunk], edges[chunk + 1]
-            while end < len(asked) and asked[end] == run.fences[chunk + 1]:
-                end += 1
-            if begin < end:
-                have, indexes = read_chunk(snapshot, run, chunk)
-                yield from _find_in_chunk(have, indexes, asked[begin:end], order[begin:end])
+    return find_sorted(snapshot, runs, *sort_question(prints))
 
 
-def _find_in_chunk(
-    have: Fingerprints, indexes: Indexes, asked: Fingerprints, positions: NDArray[np.intp]
-) -> Iterator[Hit]:
-    at = np.searchsorted(have, asked, side="left")
-    np.minimum(at, len(have) - 1, out=at)
-    for hit in np.flatnonzero(have[at] == asked).tolist():
-        place = int(at[hit])
-        while place < len(have) and have[place] == asked[hit]:
-            yield Hit(int(positions[hit]), int(indexes[place]))
-            place += 1
+def find_sorted(
+    snapshot: Snapshot, runs: Sequence[Run], asked: Fingerprints, positions: Indexes
+) -> list[Hit]:
+    """The same for a question that is sorted already.
+
+    Raises:
+        IntegrityError: a chunk is missing or has another size than its run says.
+    """
+    # A run that is listed is complete, and its number is never given to another.
+    chunks = snapshot.get_lasting(RUN, [index_key(run.number) for run in runs])
+    searched = [
+        (run.number, run.count, run.fences, have) for run, have in zip(runs, chunks, strict=True)
+    ]
+    try:
+        hits = find_entries(asked, searched, CHUNK_COUNT)
+    except ValueError as error:
+        raise IntegrityError(str(error)) from error
+    places, indexes = split_columns(hits)
+    return [
+        Hit(position, index)
+        for position, index in zip(positions[places].tolist(), indexes.tolist(), strict=True)
+    ]
 
 
 def find_from(
@@ -266,14 +281,19 @@ def find_from(
     wanted = np.uint64(fingerprint)
     found: list[int] = []
     for run in runs:
-        for chunk, fence in enumerate(run.fences):
-            last = chunk + 1 == len(run.fences)
-            if fence > fingerprint or not (last or run.fences[chunk + 1] >= fingerprint):
-                continue
-            prints, indexes = read_chunk(snapshot, run, chunk)
-            begin = int(np.searchsorted(prints, wanted, side="left"))
-            end = int(np.searchsorted(prints, wanted, side="right"))
-            matching = indexes[begin:end]
+        fences = np.frombuffer(run.fences, dtype="<u8")
+        # From the chunk before the first fence that is equal: the chunk may end with equal ones.
+        begin = max(0, int(np.searchsorted(fences, wanted, side="left")) - 1)
+        end = int(np.searchsorted(fences, wanted, side="right"))
+        enough = len(found) + limit
+        for chunk in range(begin, end):
+            prints, indexes = split_columns(read_chunk(snapshot, run, chunk))
+            first = int(np.searchsorted(prints, wanted, side="left"))
+            stop = int(np.searchsorted(prints, wanted, side="right"))
+            matching = indexes[first:stop]
             start = int(np.searchsorted(matching, np.uint64(first_index), side="left"))
             found += matching[start : start + limit].tolist()
+            # Within a run, equal fingerprints stand in the order of the log.
+            if len(found) >= enough:
+                break
     return sorted(found)[:limit]

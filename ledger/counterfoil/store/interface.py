@@ -20,7 +20,7 @@ What holds for every store:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -63,6 +63,19 @@ class Snapshot(Protocol):
 
     def get_many(self, space: str, keys: Iterable[bytes]) -> list[memoryview | None]:
         """Return `get` of every key, in the order of ``keys``. Raises as `get` does."""
+
+    def get_lasting(self, space: str, prefixes: Sequence[bytes]) -> list[tuple[memoryview, ...]]:
+        """Return, for each prefix, all values whose keys begin with it, in the order of the keys.
+
+        For values that are written once and asked for often. The caller answers for it that all keys below
+        a prefix were committed by what this snapshot shows, and that no value below it is ever another one;
+        they may all be deleted, if their prefix is never used again. So a store may remember where they lie
+        for as long as each call names their prefix. Unlike others these views are not revoked when the
+        snapshot closes; the rule is the same.
+
+        Raises:
+            KeyError: The space was not declared.
+        """
 
     def scan(
         self,

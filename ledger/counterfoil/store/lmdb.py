@@ -41,7 +41,7 @@ from counterfoil.errors import Busy, IntegrityError, OutcomeUnknown, StartupErro
 from counterfoil.limits import MIB
 from counterfoil.store.interface import StoreLimits, Transaction
 from counterfoil.store.lmdb_file import check_data_file, refuse_network_filesystem
-from counterfoil.store.lmdb_transaction import LmdbSnapshot, LmdbTransaction
+from counterfoil.store.lmdb_transaction import Lasting, LmdbSnapshot, LmdbTransaction
 
 if TYPE_CHECKING:
     from lmdb import _Database
@@ -117,7 +117,8 @@ class LmdbStore:
         except BaseException:
             self._env.close()
             raise
-        self._page_size = self._env.stat()["psize"]
+        self._page_size: int = self._env.stat()["psize"]
+        self._lasting = Lasting(self._page_size)
 
     @property
     def path(self) -> Path:
@@ -209,7 +210,7 @@ class LmdbStore:
                 self._check_usable()
                 self._snapshots += 1
             try:
-                return LmdbSnapshot(self._env.begin(buffers=True), self._spaces)
+                return LmdbSnapshot(self._env.begin(buffers=True), self._spaces, self._lasting)
             except lmdb.MapResizedError:
                 self._snapshot_ended()
                 self._adopt_map()
@@ -252,6 +253,7 @@ class LmdbStore:
         with self._readers:
             if not self._readers.wait_for(lambda: self._snapshots == 0, DRAIN_S_MAX):
                 raise Busy("a snapshot is in the way of a larger map", retry_after_s=_RETRY_AFTER_S)
+            self._lasting.values.clear()
             self._env.set_mapsize(0)
 
     def transact(self, fn: Callable[[Transaction], T]) -> T:
@@ -264,7 +266,7 @@ class LmdbStore:
                 raise RuntimeError("this store was opened to be read only")
             if self._unknown:
                 raise OutcomeUnknown("an earlier commit failed; open the store anew")
-            transaction = LmdbTransaction(self._begin_write(), self._spaces)
+            transaction = LmdbTransaction(self._begin_write(), self._spaces, self._lasting)
             self._writer_thread = get_ident()
             try:
                 result = fn(transaction)
@@ -339,6 +341,7 @@ class LmdbStore:
             if not self._readers.wait_for(lambda: self._snapshots == 0, DRAIN_S_MAX):
                 raise RuntimeError("a snapshot is still open")
             self._closed = True
+            self._lasting.values.clear()
             self._env.close()
 
     def _check_usable(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import lmdb
 
@@ -17,19 +18,45 @@ from counterfoil.store.interface import (
     check_transaction_size,
     check_value,
 )
+from counterfoil.store.keys import prefix_end
 
 if TYPE_CHECKING:
     from lmdb import Cursor, _Database
+
+
+_Located: TypeAlias = tuple[tuple[memoryview, ...], dict[int, bytes]]
+_UNREAD = memoryview(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """Where lasting values lie in the map; one for all snapshots and transactions of a store.
+
+    A value of a page or more has pages of its own. LMDB neither moves nor writes them before the value is
+    put again or deleted, and gives them to nobody else while a reader may see it: so a view that was taken once
+    holds in each later snapshot that has the key, for as long as the map stays in its place. Smaller values
+    share their page with others and move with it; they are read each time.
+
+    Attributes:
+        values: by space and prefix the views, and the keys of those that have to be read, by their place.
+    """
+
+    page_size: int
+    values: dict[str, dict[bytes, _Located]] = field(default_factory=dict)
 
 
 class LmdbSnapshot:
     """See `counterfoil.store.interface.Snapshot`. Values are views of the file: nothing is copied."""
 
     def __init__(
-        self, transaction: lmdb.Transaction[memoryview], spaces: dict[str, _Database]
+        self,
+        transaction: lmdb.Transaction[memoryview],
+        spaces: dict[str, _Database],
+        lasting: Lasting,
     ) -> None:
         self._txn = transaction
         self._spaces = spaces
+        self._lasting = lasting
         self._views = Views()
         # Counts what may move data under a cursor or a view; stays 0 in a snapshot.
         self._changes = 0
@@ -47,6 +74,36 @@ class LmdbSnapshot:
     def get_many(self, space: str, keys: Iterable[bytes]) -> list[memoryview | None]:
         """See `Snapshot.get_many`."""
         return [self.get(space, key) for key in keys]
+
+    def get_lasting(self, space: str, prefixes: Sequence[bytes]) -> list[tuple[memoryview, ...]]:
+        """See `Snapshot.get_lasting`. py-lmdb touches each page of a value that it hands out: here once, not each time."""
+        self._views.check_open()
+        known = self._lasting.values.get(space, {})
+        found = {prefix: known.get(prefix) or self._locate(space, prefix) for prefix in prefixes}
+        # What is not committed may still be moved or taken back.
+        if not self._changes:
+            self._lasting.values[space] = found
+        return [self._complete(space, *found[prefix]) for prefix in prefixes]
+
+    def _locate(self, space: str, prefix: bytes) -> _Located:
+        views: list[memoryview] = []
+        small: dict[int, bytes] = {}
+        for place, (key, view) in enumerate(self.scan(space, prefix, prefix_end(prefix))):
+            if len(view) < self._lasting.page_size:
+                small[place] = key
+            # A view of a view lives on when that one is revoked.
+            views.append(_UNREAD if place in small else memoryview(view))
+        return tuple(views), small
+
+    def _complete(
+        self, space: str, views: tuple[memoryview, ...], small: dict[int, bytes]
+    ) -> tuple[memoryview, ...]:
+        if not small:
+            return views
+        complete = list(views)
+        for place, key in small.items():
+            complete[place] = self.get(space, key) or _UNREAD
+        return tuple(complete)
 
     def scan(
         self,
@@ -135,9 +192,12 @@ class LmdbTransaction(LmdbSnapshot):
     """See `counterfoil.store.interface.Transaction`."""
 
     def __init__(
-        self, transaction: lmdb.Transaction[memoryview], spaces: dict[str, _Database]
+        self,
+        transaction: lmdb.Transaction[memoryview],
+        spaces: dict[str, _Database],
+        lasting: Lasting,
     ) -> None:
-        super().__init__(transaction, spaces)
+        super().__init__(transaction, spaces, lasting)
         self._written = 0
         # The first error of LMDB. It makes the transaction void, whatever its function does then.
         self.failure: lmdb.Error | None = None

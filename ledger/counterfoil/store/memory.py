@@ -23,6 +23,7 @@ from counterfoil.store.interface import (
     check_transaction_size,
     check_value,
 )
+from counterfoil.store.keys import prefix_end
 
 T = TypeVar("T")
 
@@ -59,6 +60,13 @@ class MemorySnapshot:
     def get_many(self, space: str, keys: Iterable[bytes]) -> list[memoryview | None]:
         """See `Snapshot.get_many`."""
         return [self.get(space, key) for key in keys]
+
+    def get_lasting(self, space: str, prefixes: Sequence[bytes]) -> list[tuple[memoryview, ...]]:
+        """See `Snapshot.get_lasting`."""
+        return [
+            tuple(view for _, view in self.scan(space, prefix, prefix_end(prefix)))
+            for prefix in prefixes
+        ]
 
     def scan(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 from counterfoil.entry import parse_record
 from counterfoil.errors import IntegrityError
 from counterfoil.log.batch import identity_domain, term_prints
+from counterfoil.log.columns import split_columns
 from counterfoil.log.existing import read_identity
 from counterfoil.log.fingerprint import fingerprints
 from counterfoil.log.fsck.report import Report
@@ -76,12 +77,14 @@ class CatalogCheck:
     def _read_runs(self, snapshot: Snapshot, size: int) -> tuple[np.ndarray, np.ndarray]:
         prints, indexes = [], []
         for run in read_runs(snapshot).runs:
-            for chunk in range(len(run.fences)):
-                have, at = read_chunk(snapshot, run, chunk)
+            for chunk in run.chunks:
+                have, at = split_columns(read_chunk(snapshot, run, chunk))
                 inside = at < size
                 prints.append(have[inside].astype(np.uint64))
                 indexes.append(at[inside].astype(np.uint64))
-                if int(have[0]) != run.fences[chunk] or bool((have[1:] < have[:-1]).any()):
+                if have[:1].tobytes() != run.fences[8 * chunk : 8 * chunk + 8] or bool(
+                    (have[1:] < have[:-1]).any()
+                ):
                     self._report.add(
                         None, "catalog", f"chunk {chunk} of run {run.number} is out of order"
                     )
