@@ -75,7 +75,8 @@ def load(path: Path) -> Any:
 
 
 def fuzz(native: Any, cases: int, seed: int) -> None:
-    """Compare the twin with its reference on mutated events and on random hashes."""
+    """Compare the twin with its reference on mutated events, on random hashes and on random columns."""
+    import counterfoil.log.columns  # noqa: F401 - its functions are references too
     from counterfoil import twin
     from counterfoil.limits import EVENT_SIZE_BYTES_MAX, ID_LENGTH_MAX, TIME_US_MAX, TOKENS_MAX
     from counterfoil.packed import Packed, Spans
@@ -103,6 +104,7 @@ def fuzz(native: Any, cases: int, seed: int) -> None:
                 )
         if case % 8 == 0:
             compare(native, twin.references, chance, body, f"seed {seed}, case {case}")
+            compare_columns(native, twin.references, chance, f"seed {seed}, case {case}")
     print(f"{cases} cases, {accepted} accepted, no difference, no finding (seed {seed})")
 
 
@@ -153,6 +155,41 @@ def check_split(native: Any, message: bytes, where: str) -> None:
         size = len(rest) + sum(len(element_bytes(1, bytes(value))) for value in found)
         if Packed(data, ends) != found or size != len(message):
             raise SystemExit(f"{where}: {message.hex()} is cut into {split}")
+
+
+def compare_columns(native: Any, references: Any, chance: random.Random, where: str) -> None:
+    """The catalog's functions on sound runs, and then on the same ones after some rot, which gives any answer."""
+    chunk_count = chance.choice([1, 3, 8, 20])
+    runs: list[tuple[int, int, bytes, tuple[memoryview, ...]]] = []
+    for number in range(chance.randrange(4)):
+        count = chance.randrange(1, 60)
+        prints = sorted(chance.getrandbits(64) >> chance.choice([0, 0, 60]) for _ in range(count))
+        starts = range(0, count, chunk_count)
+        shares = [prints[at : at + chunk_count] for at in starts]
+        fences = b"".join(share[0].to_bytes(8, "little") for share in shares)
+        columns = [b"".join(p.to_bytes(8, "little") for p in share) for share in shares]
+        runs.append((number, count, fences, tuple(memoryview(2 * column) for column in columns)))
+    known = [fences[:8] for _, _, fences, _ in runs] + [chance.randbytes(8) for _ in range(9)]
+    asked = b"".join(sorted(known, key=lambda print_: int.from_bytes(print_, "little")))
+    parts = [(chunk, 0, len(chunk) // 16) for run in runs for chunk in run[3]]
+    for name, arguments in (
+        ("sort_entries", (b"".join(known), asked)),
+        ("merge_entries", (parts,)),
+        ("find_entries", (asked, runs, chunk_count)),
+    ):
+        if getattr(native, name)(*arguments) != references[name](*arguments):
+            raise SystemExit(f"{where}: {name}{arguments} differs")
+    for number, count, fences, chunks in runs:
+        rotten = tuple(memoryview(chance.randbytes(len(chunk))) for chunk in chunks)
+        rotten_fences = chance.randbytes(len(fences)) if chance.randrange(2) else fences
+        native.merge_entries([(chunk, 0, len(chunk) // 16) for chunk in rotten])
+        try:
+            native.find_entries(asked, [(number, count, rotten_fences, rotten)], chunk_count)
+            native.find_entries(
+                asked, [(number, count + 1, rotten_fences[8:], rotten)], chunk_count
+            )
+        except ValueError:
+            continue
 
 
 def bodies(chance: random.Random) -> Iterator[bytes]:

@@ -90,30 +90,73 @@ int catalog_sort(const catalog_columns *from, unsigned char *out)
     return 0;
 }
 
-static void copy(const catalog_columns *from, size_t begin, target to, size_t at)
+static void copy(const catalog_columns *from, size_t begin, size_t end, target to, size_t at)
 {
-    size_t size = 8 * (from->count - begin);
-    memcpy(to.prints + 8 * at, from->prints + 8 * begin, size);
-    memcpy(to.indexes + 8 * at, from->indexes + 8 * begin, size);
+    memcpy(to.prints + 8 * at, from->prints + 8 * begin, 8 * (end - begin));
+    memcpy(to.indexes + 8 * at, from->indexes + 8 * begin, 8 * (end - begin));
 }
 
+/* A merge under way: what is left of both sides, and where the next entry goes. */
+typedef struct {
+    const catalog_columns *older, *newer;
+    size_t left, left_end, right, right_end;
+} merging;
+
+/* Move the entry that comes next, without a branch on the numbers, which nothing could predict. */
+static inline void advance(merging *one, target to)
+{
+    size_t left = one->left, right = one->right;
+    uint64_t mine = catalog_load(one->older->prints, left), theirs = catalog_load(one->newer->prints, right);
+    uint64_t my_index = catalog_load(one->older->indexes, left);
+    uint64_t their_index = catalog_load(one->newer->indexes, right);
+    size_t newer_first = theirs < mine;
+    uint64_t mask = 0 - (uint64_t)newer_first;
+    catalog_store(to.prints, left + right, mine ^ ((mine ^ theirs) & mask));
+    catalog_store(to.indexes, left + right, my_index ^ ((my_index ^ their_index) & mask));
+    one->left = left + 1 - newer_first;
+    one->right = right + newer_first;
+}
+
+static inline int both(const merging *one)
+{
+    return one->left < one->left_end && one->right < one->right_end;
+}
+
+static void complete(merging one, target to)
+{
+    while (both(&one))
+        advance(&one, to);
+    copy(one.older, one.left, one.left_end, to, one.left + one.right);
+    copy(one.newer, one.right, one.right_end, to, one.left_end + one.right);
+}
+
+/* How many of the first `done` entries of a merge are from the older side. */
+static size_t divide(const catalog_columns *older, const catalog_columns *newer, size_t done)
+{
+    size_t low = done > newer->count ? done - newer->count : 0;
+    size_t high = done < older->count ? done : older->count;
+    while (low < high) {
+        size_t left = low + (high - low) / 2;
+        if (catalog_load(newer->prints, done - left - 1) < catalog_load(older->prints, left))
+            high = left;
+        else
+            low = left + 1;
+    }
+    return low;
+}
+
+/* Each entry has to wait for the one before. So two halves are merged side by side. */
 static void merge_two(const catalog_columns *older, const catalog_columns *newer, target to)
 {
-    size_t left = 0, right = 0;
-    while (left < older->count && right < newer->count) {
-        /* No branch depends on the numbers: nothing could predict it. */
-        uint64_t mine = catalog_load(older->prints, left), theirs = catalog_load(newer->prints, right);
-        size_t newer_first = theirs < mine;
-        const unsigned char *index =
-            newer_first ? newer->indexes + 8 * right : older->indexes + 8 * left;
-        catalog_store(to.prints, left + right, newer_first ? theirs : mine);
-        memcpy(to.indexes + 8 * (left + right), index, 8);
-        left += 1 - newer_first;
-        right += newer_first;
+    size_t half = (older->count + newer->count) / 2, left = divide(older, newer, half);
+    merging lower = {older, newer, 0, left, 0, half - left};
+    merging upper = {older, newer, left, older->count, half - left, newer->count};
+    while (both(&lower) && both(&upper)) {
+        advance(&lower, to);
+        advance(&upper, to);
     }
-    size_t done = left + right;
-    copy(older, left, to, done);
-    copy(newer, right, to, done + older->count - left);
+    complete(lower, to);
+    complete(upper, to);
 }
 
 static target behind(target columns, size_t count)
@@ -125,7 +168,7 @@ static target behind(target columns, size_t count)
 static size_t merge_all(const catalog_columns *parts, size_t part_count, target to, target beside)
 {
     if (part_count == 1) {
-        copy(parts, 0, to, 0);
+        copy(parts, 0, parts->count, to, 0);
         return parts->count;
     }
     if (part_count == 2) {

@@ -61,6 +61,14 @@ class Run:
         """The numbers of its chunks."""
         return range(len(self.fences) // 8)
 
+    def chunks_between(self, low: int, high: int) -> range:
+        """The numbers of the chunks that may have fingerprints [low, high)."""
+        fences = np.frombuffer(self.fences, dtype="<u8")
+        # The chunk before a fence may end with the same fingerprint.
+        begin = max(0, int(np.searchsorted(fences, np.uint64(low))) - 1)
+        end = int(np.searchsorted(fences, np.uint64(high))) if high < 1 << 64 else len(fences)
+        return range(begin, end)
+
     def chunk_count(self, chunk: int) -> int:
         """Entries in one of its chunks: all are full but the last."""
         return min(CHUNK_COUNT, self.count - chunk * CHUNK_COUNT)
@@ -281,12 +289,8 @@ def find_from(
     wanted = np.uint64(fingerprint)
     found: list[int] = []
     for run in runs:
-        fences = np.frombuffer(run.fences, dtype="<u8")
-        # From the chunk before the first fence that is equal: the chunk may end with equal ones.
-        begin = max(0, int(np.searchsorted(fences, wanted, side="left")) - 1)
-        end = int(np.searchsorted(fences, wanted, side="right"))
         enough = len(found) + limit
-        for chunk in range(begin, end):
+        for chunk in run.chunks_between(fingerprint, fingerprint + 1):
             prints, indexes = split_columns(read_chunk(snapshot, run, chunk))
             first = int(np.searchsorted(prints, wanted, side="left"))
             stop = int(np.searchsorted(prints, wanted, side="right"))

@@ -1,24 +1,39 @@
 """The catalog made again from the records, and compared with the stored runs, entry by entry.
 
-Both sides are sorted by fingerprint and index and must be the same. They are compared a share of the fingerprints at a
-time, so that a large log does not need its whole catalog in memory four times over.
+What the records give is sorted a stretch at a time into a temporary file, 16 bytes an entry. Then both sides are read a
+share of the fingerprints at a time, so that a log of any size is checked in the same memory.
 """
+
+import mmap
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from tempfile import TemporaryFile
 
 import numpy as np
 
 from counterfoil.entry import parse_record
 from counterfoil.errors import IntegrityError
 from counterfoil.log.batch import identity_domain, term_prints
-from counterfoil.log.columns import split_columns
+from counterfoil.log.columns import (
+    ENTRY_SIZE,
+    Indexes,
+    Part,
+    merge_entries,
+    sort_entries,
+    split_columns,
+)
 from counterfoil.log.existing import read_identity
-from counterfoil.log.fingerprint import fingerprints
+from counterfoil.log.fingerprint import Fingerprints, fingerprints
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchPart
-from counterfoil.log.runs import read_chunk, read_runs
+from counterfoil.log.runs import Run, check_chunk, read_chunk, read_runs
 from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot
 
-_SHARE_COUNT_MAX = 4_000_000
+# Entries that are sorted at a time, and that a share has about as many of.
+_STRETCH_COUNT = 1 << 19
+# Marks the index of a term's entry in the file: terms may be equal, identities may not.
+_TERM = np.uint64(1 << 63)
 
 
 class CatalogCheck:
@@ -28,10 +43,10 @@ class CatalogCheck:
         """Begin with nothing; ``secret`` is that of the log's fingerprints."""
         self._report = report
         self._secret = secret
-        self._identities: list[np.ndarray] = []
-        self._places: list[np.ndarray] = []
-        self._terms: list[np.ndarray] = []
-        self._term_places: list[np.ndarray] = []
+        self._file = TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._waiting: list[tuple[Fingerprints, Indexes]] = []
+        self._waiting_count = 0
+        self._stretches: list[int] = []
 
     def add(self, part: BatchPart) -> None:
         """Take in the identities and terms of a part's records.
@@ -51,44 +66,61 @@ class CatalogCheck:
             ) from error
         indexes = np.arange(part.first, part.first + part.count, dtype=np.uint64)
         domain = identity_domain(kind, fields.submitter)
-        self._identities.append(fingerprints(self._secret, domain, identities))
-        self._places.append(indexes)
+        self._collect(fingerprints(self._secret, domain, identities), indexes)
         terms = term_prints(self._secret, kind, bodies)
         if terms.shape[1]:
-            self._terms.append(terms.reshape(-1))
-            self._term_places.append(np.repeat(indexes, terms.shape[1]))
+            self._collect(terms.reshape(-1), np.repeat(indexes, terms.shape[1]) | _TERM)
+
+    def _collect(self, prints: Fingerprints, indexes: Indexes) -> None:
+        self._waiting.append((prints, indexes))
+        self._waiting_count += len(prints)
+        if self._waiting_count >= _STRETCH_COUNT:
+            self._write_stretch()
+
+    def _write_stretch(self) -> None:
+        if self._waiting:
+            prints, indexes = map(np.concatenate, zip(*self._waiting, strict=True))
+            self._file.write(sort_entries(prints, indexes))
+            self._stretches.append(len(prints))
+            self._waiting, self._waiting_count = [], 0
 
     def compare(self, snapshot: Snapshot, size: int) -> None:
         """Compare with the runs of a snapshot, whose entries from ``size`` on are left aside."""
-        self._check_twins(snapshot)
-        wanted = _join(self._identities + self._terms)
-        wanted_at = _join(self._places + self._term_places)
-        stored, stored_at = self._read_runs(snapshot, size)
-        shares = max(1, -(-len(wanted) // _SHARE_COUNT_MAX))
-        edges = np.linspace(0, 2**64 - 1, shares + 1, dtype=np.float64)
-        for share in range(shares):
-            low, high = edges[share], edges[share + 1]
-            mine = (wanted >= low) & ((wanted < high) | (share + 1 == shares))
-            theirs = (stored >= low) & ((stored < high) | (share + 1 == shares))
-            self._compare_share(
-                _pairs(wanted[mine], wanted_at[mine]), _pairs(stored[theirs], stored_at[theirs])
-            )
-
-    def _read_runs(self, snapshot: Snapshot, size: int) -> tuple[np.ndarray, np.ndarray]:
-        prints, indexes = [], []
-        for run in read_runs(snapshot).runs:
+        self._write_stretch()
+        self._file.flush()
+        stretches = list(self._map_stretches())
+        runs = read_runs(snapshot).runs
+        shares = max(sum(self._stretches), sum(run.count for run in runs)) // _STRETCH_COUNT + 1
+        bounds = list(pairwise(2**64 * share // shares for share in range(shares + 1)))
+        for low, high in bounds:
+            self._check_twins(snapshot, *split_columns(_merge_between(stretches, low, high)))
+        for run in runs:
             for chunk in run.chunks:
-                have, at = split_columns(read_chunk(snapshot, run, chunk))
-                inside = at < size
-                prints.append(have[inside].astype(np.uint64))
-                indexes.append(at[inside].astype(np.uint64))
-                if have[:1].tobytes() != run.fences[8 * chunk : 8 * chunk + 8] or bool(
-                    (have[1:] < have[:-1]).any()
-                ):
-                    self._report.add(
-                        None, "catalog", f"chunk {chunk} of run {run.number} is out of order"
-                    )
-        return _join(prints), _join(indexes)
+                self._check_order(run, chunk, read_chunk(snapshot, run, chunk))
+        for low, high in bounds:
+            prints, indexes = split_columns(_merge_between(stretches, low, high))
+            stored = split_columns(merge_entries(list(_stored(snapshot, runs, low, high))))
+            mine, theirs = _pairs(prints, indexes & ~_TERM), _pairs(*stored)
+            self._compare_share(mine[mine["index"] < size], theirs[theirs["index"] < size])
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._file.close()
+
+    def _check_order(self, run: Run, chunk: int, entries: memoryview) -> None:
+        try:
+            check_chunk(run, chunk, entries)
+        except IntegrityError as error:
+            self._report.add(None, "catalog", str(error))
+
+    def _map_stretches(self) -> Iterator[memoryview]:
+        if not self._stretches:
+            return
+        whole = memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+        end = 0
+        for count in self._stretches:
+            begin, end = end, end + ENTRY_SIZE * count
+            yield whole[begin:end]
 
     def _compare_share(self, mine: np.ndarray, theirs: np.ndarray) -> None:
         if np.array_equal(mine, theirs):
@@ -103,24 +135,38 @@ class CatalogCheck:
                 index, "catalog", "the catalog has a line that the entry does not give"
             )
 
-    def _check_twins(self, snapshot: Snapshot) -> None:
+    def _check_twins(self, snapshot: Snapshot, prints: Fingerprints, indexes: Indexes) -> None:
         """No identity may be in the log twice; equal fingerprints are looked at one by one."""
-        prints, places = _join(self._identities), _join(self._places)
-        order = np.argsort(prints, kind="stable")
-        prints = prints[order]
+        identities = indexes < _TERM
+        prints, indexes = prints[identities], indexes[identities]
         for place in np.flatnonzero(prints[1:] == prints[:-1]).tolist():
-            first, second = int(places[order[place]]), int(places[order[place + 1]])
+            first, second = int(indexes[place]), int(indexes[place + 1])
             if read_identity(snapshot, first) == read_identity(snapshot, second):
                 self._report.add(second, "dedup", f"the entry has the identity of entry {first}")
 
 
-def _pairs(prints: np.ndarray, indexes: np.ndarray) -> np.ndarray:
+def _merge_between(stretches: Sequence[memoryview], low: int, high: int) -> bytes:
+    """What the records give of the fingerprints [low, high)."""
+    return merge_entries([_cut(stretch, low, high) for stretch in stretches])
+
+
+def _stored(snapshot: Snapshot, runs: Sequence[Run], low: int, high: int) -> Iterator[Part]:
+    """What the runs have of the fingerprints [low, high), oldest first."""
+    for run in runs:
+        for chunk in run.chunks_between(low, high):
+            yield _cut(read_chunk(snapshot, run, chunk), low, high)
+
+
+def _cut(entries: memoryview, low: int, high: int) -> Part:
+    """The part of sorted entries with fingerprints [low, high)."""
+    prints, _ = split_columns(entries)
+    begin = int(np.searchsorted(prints, np.uint64(low)))
+    end = int(np.searchsorted(prints, np.uint64(high))) if high < 1 << 64 else len(prints)
+    # Entries that rotted out of their order may seem to end before they begin.
+    return entries, begin, max(begin, end)
+
+
+def _pairs(prints: Fingerprints, indexes: Indexes) -> np.ndarray:
     both = np.empty(len(prints), dtype=[("print", np.uint64), ("index", np.uint64)])
-    # Both sides come in the order of the log, so that a stable sort leaves equal fingerprints by index.
-    order = np.argsort(prints, kind="stable")
-    both["print"], both["index"] = prints[order], indexes[order]
+    both["print"], both["index"] = prints, indexes
     return both
-
-
-def _join(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)

@@ -178,6 +178,8 @@ def check_log(
         # Without this nothing behind it can be judged: mend it, and check again.
         index = getattr(error, "index", None)
         check.report.add(index, "store", f"{error}; what follows was not checked")
+    finally:
+        check.catalog.close()
     return check.report
 
 
