@@ -33,11 +33,10 @@ class Child:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=HERE,
                 start_new_session=True,
-                **options,
+                **{"stdout": subprocess.PIPE, **options},
             )
 
     def __enter__(self) -> Self:

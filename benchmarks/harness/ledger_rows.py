@@ -50,6 +50,8 @@ class LedgerRows:
                     key = f"training/{size}/{workers}/{how}"
                     yield Step(key, partial(self._training, size, workers, how))
 
+        for workers in self._plan.ingest_workers:
+            yield Step(f"ingest/0/{workers}", partial(self._ingest, 0, workers, PLAIN))
         for name, variant in VARIANTS.items():
             workers = max(self._plan.workers)
             yield Step(f"{name}/0/{workers}", partial(self._ingest, 0, workers, variant))

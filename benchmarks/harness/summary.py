@@ -5,27 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from harness import postgres_rows, write_path
 from harness.plan import VARIANTS, Plan
-from harness.postgres_rows import WAYS
+from harness.rivals import RIVALS
 from harness.rounds import Measured
 from harness.rows import BATCH_ROWS
 
 _LEDGER_LACKS: Final = "SQL, update, delete"
-_WAY_LABELS: Final = {
-    "copy-conflict": "COPY, ON CONFLICT DO NOTHING",
-    "unnest": "INSERT unnest, ON CONFLICT",
-    "copy": "COPY alone",
-}
-_WAY_LACKS: Final = {
-    "copy-conflict": "receipt, proof, chain, exact bytes",
-    "unnest": "receipt, proof, chain, exact bytes",
-    "copy": "receipt, proof, chain, exact bytes, dedup",
-}
-# Programs of other languages, which no package of this project brings along.
-_SLOTS: Final = (
-    ("immudb", "not measured: see the README", "dedup (a key is written over), batch receipt"),
-    ("Tessera", "not measured: see the README", "atomic dedup, batch receipt, salts"),
-)
+# What servers commit together when two streams with full windows wait for them.
+_USUAL_GROUP: Final = 8
 
 
 @dataclass(frozen=True)
@@ -59,12 +47,11 @@ class Line:
 def lines(plan: Plan, measured: Measured) -> Iterator[Line]:
     """The rows of the table, in order."""
     yield from _ingest_lines(plan, measured)
-    for way in WAYS:
-        for connections in plan.connections:
-            label = f"PostgreSQL, {_WAY_LABELS[way]}, {count_of(connections, 'connection')}"
-            yield _line(measured, f"postgres/{way}/{connections}", label, _WAY_LACKS[way])
-    for label, reason, lacks in _SLOTS:
-        yield Line(label.lower(), label, lacks, reason=reason)
+    for row in postgres_rows.rows(plan):
+        label = f"PostgreSQL, {row.label}, {count_of(row.connections, 'connection')}"
+        yield _line(measured, row.key, label, row.lacks)
+    for rival in RIVALS:
+        yield _line(measured, rival.key, rival.label, rival.lacks)
     for size in plan.sizes:
         for workers in plan.workers:
             for how in ("verified", "parsed"):
@@ -80,10 +67,16 @@ def _ingest_lines(plan: Plan, measured: Measured) -> Iterator[Line]:
         for workers in plan.workers:
             label = f"Counterfoil, stream, {count_of(workers, 'worker')}, log {size_of(size)}"
             yield _line(measured, f"ingest/{size}/{workers}", label, _LEDGER_LACKS)
+    for workers in plan.ingest_workers:
+        label = f"Counterfoil, stream, {count_of(workers, 'worker')}, log empty"
+        yield _line(measured, f"ingest/0/{workers}", label, _LEDGER_LACKS)
     for name, variant in VARIANTS.items():
         workers = max(plan.workers)
         label = f"Counterfoil, {variant.label}, {count_of(workers, 'worker')}, log empty"
         yield _line(measured, f"{name}/0/{workers}", label, _LEDGER_LACKS)
+    for group in write_path.GROUPS:
+        label = f"Counterfoil, write lock alone, groups of {count_of(group, 'batch')}"
+        yield _line(measured, f"write-path/{group}", label, "network, parsing, receipts")
 
 
 def _offline_lines(plan: Plan, measured: Measured, size: int) -> Iterator[Line]:
@@ -117,6 +110,15 @@ def restarts(plan: Plan, measured: Measured) -> Iterator[Line]:
             yield Line(f"restart/{size}/{workers}", label, "", metrics)
 
 
+def lock_shares(plan: Plan, measured: Measured) -> Iterator[tuple[int, float]]:
+    """For each number of workers, which share of what the write lock lets pass their streams reached."""
+    if not (ceiling := Spread.of(measured.of(f"write-path/{_USUAL_GROUP}", "records_per_s"))):
+        return
+    for workers in (*plan.workers, *plan.ingest_workers):
+        if rate := Spread.of(measured.of(f"ingest/0/{workers}", "records_per_s")):
+            yield workers, rate.median / ceiling.median
+
+
 def _line(measured: Measured, key: str, label: str, lacks: str) -> Line:
     reason = measured.failures.get(key) or measured.failures.get(key.partition("/")[0], "")
     if not measured.samples.get(key):
@@ -144,4 +146,6 @@ def size_of(size: int) -> str:
 
 def count_of(number: int, noun: str) -> str:
     """A number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {noun}es" if noun.endswith("ch") else f"{number} {noun}s"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from harness.plan import Plan
 from harness.rounds import Measured
-from harness.summary import Line, Spread, lines, restarts
+from harness.summary import Line, Spread, count_of, lines, lock_shares, restarts
 from harness.targets import targets
 
 FORMAT: Final = "counterfoil/benchmark@v1"
@@ -41,6 +41,9 @@ def format_table(plan: Plan, measured: Measured) -> str:
         if (each := list(line.metrics.values()))
     ]
     text += [*_align(starts), ""]
+    for workers, share in lock_shares(plan, measured):
+        told = f"stream ingest with {count_of(workers, 'worker')}, log empty"
+        text.append(f"{told}: {share:.0%} of what the write lock lets pass in groups of 8 batches")
     for target in targets(plan, measured):
         sign, verdict = (">=" if target.at_least else "<="), "met" if target.met else "NOT MET"
         value, bound = _round(target.value), _round(target.bound)
@@ -59,6 +62,7 @@ def to_json(plan: Plan, measured: Measured, facts: dict[str, Any]) -> dict[str, 
         "rounds": measured.rounds,
         "seconds": measured.seconds,
         "rows": [asdict(line) for line in rows],
+        "write_lock_shares": dict(lock_shares(plan, measured)),
         "targets": [{**asdict(target), "met": target.met} for target in targets(plan, measured)],
         "failures": measured.failures,
         "samples": dict(measured.samples),
