@@ -63,15 +63,15 @@ generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
 	@echo "== protoc"
 	@$(BIN)/python scripts/generate.py
 
-bench: venv ## Measure; installs what the comparison with PostgreSQL needs
+bench: venv ## Measure, beside others; installs what that needs (OPTIONS=... for bench.py)
 	@echo "== bench"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
-	@$(BIN)/python benchmarks/bench.py
+	@$(BIN)/python benchmarks/bench.py $(OPTIONS)
 
 bench-long: venv ## The same up to 10 M records; takes up to an hour
 	@echo "== bench, long"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
-	@$(BIN)/python benchmarks/bench.py --long
+	@$(BIN)/python benchmarks/bench.py --long $(OPTIONS)
 
 clean: ## Remove .venv, caches and build output
 	@echo "== clean"

@@ -51,7 +51,7 @@ def rows(plan: Plan) -> Iterator[PostgresRow]:
     if filled := min(filter(None, plan.sizes), default=0):
         label = f"COPY, ON CONFLICT, {filled:,} rows before"
         yield PostgresRow("copy-conflict", label, _LACKS, most, filled=filled, slow=True)
-    yield PostgresRow("unnest", "INSERT unnest, ON CONFLICT", _LACKS, most)
+    yield PostgresRow("unnest", "INSERT unnest, ON CONFLICT", _LACKS, most, slow=True)
     yield PostgresRow("copy", "COPY alone", f"{_LACKS}, dedup", most)
     for way in ("statement", "row"):
         label = f"hash chain by {way} trigger, ON CONFLICT"

@@ -8,7 +8,7 @@ the first that holds entries to the last. The hammer's own messages change from 
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from harness.ports import HOST, free_port, wait_for_port
 from harness.programs import TESSERA_HAMMER, TESSERA_POSIX, Programs
 from harness.step import Sample
 
+from counterfoil.errors import VerificationError
 from counterfoil.keys import Signer, Verifier
 from counterfoil.note import parse_checkpoint
 
@@ -39,7 +40,7 @@ _FILLER_BYTES: Final = 128
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """A checkpoint, when it was seen, and the processor time of server and client until then."""
 
     size: int
@@ -69,19 +70,41 @@ def measure(plan: Plan, folder: Path, logs: Path, programs: Programs, _number: i
         command += [f"--log_public_key={signer.verifier.vkey}"]
         with Child("hammer", command, logs, **quiet) as hammer:
             seen = list(_watch(log / "checkpoint", signer.verifier, server, hammer, plan.rival_s))
+    stored = sum(path.stat().st_size for path in log.rglob("*") if path.is_file())
+    return {**growth(seen), "stored_bytes_per_record": stored / seen[-1].size}
+
+
+def growth(seen: Sequence[Seen]) -> Sample:
+    """What happened between the first and the last of some checkpoints.
+
+    Raises:
+        Failed: there are fewer than two.
+    """
     if len(seen) < 2:
-        raise Failed(f"Tessera published {len(seen)} checkpoints with entries: {hammer.errors()}")
+        raise Failed(f"the log published {len(seen)} checkpoints with entries; it takes two")
     first, last = seen[0], seen[-1]
     records, seconds = last.size - first.size, last.at_s - first.at_s
-    stored = sum(path.stat().st_size for path in log.rglob("*") if path.is_file())
     return {
         "records_per_s": records / seconds,
         "records": records,
         "seconds": seconds,
         "server_cpu_us": (last.server_cpu_s - first.server_cpu_s) / records * 1e6,
         "client_cpu_us": (last.client_cpu_s - first.client_cpu_s) / records * 1e6,
-        "stored_bytes_per_record": stored / last.size,
     }
+
+
+def published_size(path: Path, verifier: Verifier) -> int:
+    """The size of the tree in the checkpoint of a file; 0 before there is one.
+
+    Raises:
+        Failed: it is not the log's.
+    """
+    if not path.exists():
+        return 0
+    try:
+        return parse_checkpoint(path.read_bytes(), [verifier]).size
+    except VerificationError as error:
+        raise Failed(f"a checkpoint does not verify: {error}") from error
 
 
 def _hammer_options(port: int) -> list[str]:
@@ -101,16 +124,16 @@ def _hammer_options(port: int) -> list[str]:
 
 def _watch(
     path: Path, verifier: Verifier, server: Child, hammer: Child, seconds: float
-) -> Iterator[_Seen]:
+) -> Iterator[Seen]:
     """Each new checkpoint that holds entries, until the time is over that begins with the first of them."""
     size, end_s = 0, stopwatch_s() + _BEGIN_S
     while (now_s := stopwatch_s()) < end_s:
-        found = parse_checkpoint(path.read_bytes(), [verifier]).size if path.exists() else 0
+        found = published_size(path, verifier)
         if found > size:
             # At least one more, which comes a second later.
             end_s = end_s if size else now_s + max(seconds, 2.5)
             size = found
-            yield _Seen(size, now_s, processes.cpu_s(server.pid), processes.cpu_s(hammer.pid))
+            yield Seen(size, now_s, processes.cpu_s(server.pid), processes.cpu_s(hammer.pid))
         if hammer.ended(0.0):
             raise Failed(f"the hammer ended: {hammer.errors()}")
         time.sleep(_LOOK_EVERY_S)
