@@ -39,7 +39,12 @@ def main() -> int:
     # PostgreSQL may have to run as another user, who has to come through here.
     folder.chmod(0o711)
     try:
-        programs = Programs(arguments.immudb, arguments.immudb_python, arguments.tessera)
+        programs = Programs(
+            _absolute(arguments.immudb),
+            # Not resolved: the link is what makes it the Python of its environment.
+            arguments.immudb_python.absolute(),
+            _absolute(arguments.tessera),
+        )
         facts = {
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine.describe(folder),
@@ -95,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
     return parser
+
+
+def _absolute(path: Path | None) -> Path | None:
+    """Programs are started from another folder."""
+    return None if path is None else path.absolute()
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from harness import ledger
 from harness.child import run_json
-from harness.clock import now_us, stopwatch_s
+from harness.clock import cpu_s, now_us, stopwatch_s
 from harness.plan import Plan
 from harness.rows import make_rows, serialize
 from harness.step import Sample, Step
@@ -58,11 +58,12 @@ def _append_all(log: Log, task: dict[str, Any]) -> dict[str, Any]:
     groups = [batches[at : at + task["group"]] for at in range(0, len(batches), task["group"])]
     gc.collect()
     gc.freeze()
-    held_s = 0.0
+    held_s = used_s = 0.0
     for group in groups:
-        started_s = stopwatch_s()
+        cpu_before_s, started_s = cpu_s(), stopwatch_s()
         results = log.store.transact(partial(_append, group, log))
         held_s += stopwatch_s() - started_s
+        used_s += cpu_s() - cpu_before_s
         for result in results:
             if isinstance(result, CounterfoilError):
                 raise result
@@ -71,7 +72,7 @@ def _append_all(log: Log, task: dict[str, Any]) -> dict[str, Any]:
     with log.store.snapshot() as snapshot:
         # Without entry 0, which says whose log this is.
         records = read_state(snapshot).size - 1
-    return {"records": records, "held_s": held_s}
+    return {"records": records, "held_s": held_s, "cpu_s": used_s}
 
 
 def _append(
@@ -113,6 +114,7 @@ def _measure(plan: Plan, folder: Path, group: int, number: int) -> Sample:
         "records_per_s": answer["records"] / answer["held_s"],
         "records": answer["records"],
         "seconds": answer["held_s"],
+        "server_cpu_us": answer["cpu_s"] / answer["records"] * 1e6,
     }
 
 
