@@ -13,7 +13,7 @@ import pytest
 from ..support.ledger_process import LedgerProcess, run_json
 
 ROOT = Path(__file__).resolve().parents[2]
-_LIMIT_S = 120
+_LIMIT_S = 240
 
 
 def run_client(module: str, task: dict[str, Any]) -> subprocess.CompletedProcess[str]:
