@@ -18,7 +18,7 @@ class Programs:
 
     Attributes:
         immudb: the server. immudb_python: a Python that has the package immudb-py.
-        tessera: the folder that ``go build -o`` put the programs ``posix`` and ``hammer`` into.
+        tessera: the folder with the programs ``posix`` and ``hammer``.
     """
 
     immudb: Path | None = None
