@@ -94,6 +94,20 @@ def watch(path: str, until: str) -> None:
     say("states" if states > 1 else "state", wrong)
 
 
+def slide(path: str, width: str) -> None:
+    """Append for ever, and delete what is more than so many entries behind; say each number."""
+    store = LmdbStore(path, SPACES)
+
+    def step(transaction: Transaction) -> int:
+        number = append(transaction)
+        if number >= int(width):
+            transaction.delete("leaves", encode_key(number - int(width)))
+        return number
+
+    while True:
+        say(store.transact(step))
+
+
 def hold(path: str, readers: str) -> None:
     """Keep so many snapshots open until killed."""
     store = LmdbStore(path, SPACES, read_only=True)
@@ -192,7 +206,7 @@ def trust(path: str) -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
-    for command in (write, promise, watch, hold, grow, fork, fail, cut, trust)
+    for command in (write, promise, watch, slide, hold, grow, fork, fail, cut, trust)
 }
 
 if __name__ == "__main__":

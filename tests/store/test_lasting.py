@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.store import LmdbStore, MemoryStore, Snapshot, Store, Transaction
+from counterfoil.store import LmdbStore, MemoryStore, Snapshot, Store, Transaction, encode_key
 from counterfoil.store.lmdb_transaction import Lasting
 
+from .child import SPACES as CHILD_SPACES
+from .child import count_of, value_of
 from .opened import SCHEMES, SPACES, opened
+from .processes import child, line
 
 SEED = 20261126
 RUNS, OTHERS = SPACES
@@ -141,3 +144,47 @@ def test_memory_holds_what_it_was_given() -> None:
     store.transact(fill)
     with store.snapshot() as snapshot:
         assert read(snapshot, [b"b", b"a", b"c"]) == [[b"b1"], [b"a", b"a1", b"a2"], []]
+
+
+WIDTH = 5
+
+
+def entries_seen(store: Store) -> tuple[list[int], list[memoryview]]:
+    """The numbers that a sliding store has now, and their lasting values."""
+    with store.snapshot() as snapshot:
+        count = count_of(snapshot)
+        numbers = list(range(max(0, count - WIDTH), count))
+        found = snapshot.get_lasting("leaves", [encode_key(number) for number in numbers])
+        views = [view for views in found for view in views]
+        assert [bytes(view) for view in views] == list(map(value_of, numbers)), numbers
+        return numbers, views
+
+
+def test_another_process_may_delete_and_reuse_what_is_remembered(tmp_path: Path) -> None:
+    """While another process adds and deletes for ever, each snapshot's lasting values are its own."""
+    path = tmp_path / "store"
+    LmdbStore(path, CHILD_SPACES, create=True).close()
+    store = LmdbStore(path, CHILD_SPACES, read_only=True)
+    seen = set()
+    with child("slide", path, str(WIDTH)) as process:
+        for _ in range(60):
+            line(process)
+            seen.update(entries_seen(store)[0])
+
+    assert len(seen) > 2 * WIDTH
+    store.close()
+
+
+def test_a_view_kept_beyond_its_run_shows_other_bytes(tmp_path: Path) -> None:
+    """The negative control: pages of what was deleted are given to others, so that a stale view would be seen."""
+    path = tmp_path / "store"
+    LmdbStore(path, CHILD_SPACES, create=True).close()
+    store = LmdbStore(path, CHILD_SPACES, read_only=True)
+    with child("slide", path, str(WIDTH)) as process:
+        for _ in range(WIDTH):
+            line(process)
+        (first, *_), (stale, *_) = entries_seen(store)
+        for _ in range(10 * WIDTH):
+            line(process)
+        assert bytes(stale) != value_of(first)
+    store.close()
