@@ -20,7 +20,7 @@ from counterfoil.log.anchor import Anchor
 from counterfoil.log.append import Appended, append_group
 from counterfoil.log.batch import Batch, prepare_batch
 from counterfoil.log.layout import FORMAT_KEY, FORMAT_VERSION, META
-from counterfoil.log.nodes import read_node
+from counterfoil.log.nodes import Nodes
 from counterfoil.log.read import read_checkpoint, read_entry
 from counterfoil.log.state import read_state
 from counterfoil.note import Checkpoint, parse_checkpoint
@@ -208,7 +208,7 @@ def check_right_edge(snapshot: Snapshot, signer: Signer) -> Checkpoint:
             f"the newest checkpoint was not signed by the key of this directory: {error}"
         ) from error
     last = read_entry(snapshot, state.size - 1)
-    again = Frontier.read(state.size, lambda level, index: read_node(snapshot, level, index))
+    again = Frontier.read(state.size, Nodes(snapshot).read)
     sound = (
         size == state.size == checkpoint.size
         and state.tree().root() == again.root() == checkpoint.root_hash
@@ -235,7 +235,7 @@ def _check_anchor(snapshot: Snapshot, anchor: Anchor, newest: Checkpoint) -> Non
             f"the store has {newest.size} entries, but {anchored.size} have been signed: this is an old copy; put the "
             "newest copy of the store back. Starting here would sign a second history"
         )
-    root = tree_root(anchored.size, lambda level, index: read_node(snapshot, level, index))
+    root = tree_root(anchored.size, Nodes(snapshot).read)
     if root != anchored.root_hash:
         raise StartupError(
             f"the store's first {anchored.size} entries are not those that were signed; put the right store back"

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from counterfoil.errors import IntegrityError
 from counterfoil.log.layout import BATCH, TILE, BatchPart, index_key
+from counterfoil.log.state import read_state
 from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.store import Snapshot, Transaction
-from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, locate_node, root_hash, tile_node
+from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, locate_node
+from counterfoil.tlog.hashing import hash_pairs
 
 New = Sequence[tuple[int, int, Hashes]]
 
@@ -71,17 +73,40 @@ def read_leaf_hashes(snapshot: Snapshot, begin: int, end: int) -> Hashes:
     return hashes
 
 
-def read_node(snapshot: Snapshot, level: int, index: int) -> bytes:
-    """The hash of the complete subtree of 2^level leaves at an index.
+class Nodes:
+    """The nodes of the tree in one snapshot. Each tile is read once, and hashed as far up as somebody asks.
 
-    Raises:
-        IntegrityError: a batch or a tile is missing.
+    A proof needs a node of nearly every height of a tile, so that hashing whole levels costs it nothing more.
     """
-    tile_level, number, first, count = locate_node(level, index)
-    if tile_level == 0:
-        begin = number * TILE_WIDTH + first
-        return root_hash(read_leaf_hashes(snapshot, begin, begin + count))
-    tile = snapshot.get(TILE, index_key(tile_level, number))
-    if tile is None or len(tile) < HASH_SIZE * (first + count):
-        raise IntegrityError(f"tile {number} of level {tile_level} is missing or cut short")
-    return tile_node(tile, first, count)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Read from a snapshot, and no longer than it is open."""
+        self._snapshot = snapshot
+        self._size = read_state(snapshot).size
+        # Of each tile its own hashes, then their parents, and so on: 32 bytes each, one behind the other.
+        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+
+    def read(self, level: int, index: int) -> bytes:
+        """The hash of the complete subtree of 2^level leaves at an index, for the functions of ``counterfoil.tlog``.
+
+        Raises:
+            IntegrityError: a batch or a tile is missing.
+        """
+        tile_level, number, first, count = locate_node(level, index)
+        heights = self._tiles.get((tile_level, number))
+        if heights is None:
+            heights = self._tiles[tile_level, number] = [self._read_tile(tile_level, number)]
+        if len(heights[0]) < HASH_SIZE * (first + count):
+            raise IntegrityError(f"tile {number} of level {tile_level} is missing or cut short")
+        height = count.bit_length() - 1
+        while len(heights) <= height:
+            heights.append(hash_pairs(heights[-1]))
+        at = HASH_SIZE * (first >> height)
+        return heights[height][at : at + HASH_SIZE]
+
+    def _read_tile(self, tile_level: int, number: int) -> bytes:
+        if tile_level == 0:
+            begin = number * TILE_WIDTH
+            end = min(begin + TILE_WIDTH, self._size)
+            return read_leaf_hashes(self._snapshot, begin, end).data
+        return bytes(self._snapshot.get(TILE, index_key(tile_level, number)) or b"")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from counterfoil.errors import IntegrityError, OutOfRange, VerificationError
 from counterfoil.log.layout import CHECKPOINT, index_key, parse_index_key, unseal
-from counterfoil.log.nodes import read_leaf_hashes, read_node
+from counterfoil.log.nodes import Nodes, read_leaf_hashes
 from counterfoil.log.state import read_state
 from counterfoil.note import parse_checkpoint_text
 from counterfoil.store import Snapshot
@@ -29,7 +29,8 @@ class Prover:
     def __init__(self, snapshot: Snapshot) -> None:
         """Prove from a snapshot, and no longer than it is open."""
         self._snapshot = snapshot
-        self._nodes: dict[tuple[int, int], bytes] = {}
+        # Proofs about neighbours share most of their nodes.
+        self._read = Nodes(snapshot).read
 
     @property
     def size(self) -> int:
@@ -97,12 +98,6 @@ class Prover:
         if stated != size:
             raise IntegrityError(f"the checkpoint of size {size} is damaged; run fsck")
         return root
-
-    def _read(self, level: int, index: int) -> bytes:
-        # Proofs about neighbours share most of their nodes.
-        if (level, index) not in self._nodes:
-            self._nodes[level, index] = read_node(self._snapshot, level, index)
-        return self._nodes[level, index]
 
     def _check(self, verify: Callable[[], None], index: int | None) -> None:
         try:

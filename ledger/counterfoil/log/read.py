@@ -7,7 +7,7 @@ checksums of its own, and rotted bytes must never be served as if they were the 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from counterfoil.entry import SALT_SIZE, Leaf, commitment, format_leaf
+from counterfoil.entry import SALT_SIZE, Leaf, commitment, format_leaf, frame_records
 from counterfoil.errors import IntegrityError, NotFound, OutOfRange
 from counterfoil.log.batch import ALL_TERM, identity_domain, term_print
 from counterfoil.log.existing import read_identity
@@ -53,6 +53,10 @@ def read_entry(snapshot: Snapshot, index: int) -> Entry:
         IntegrityError: what is stored of it contradicts itself.
     """
     _check_index(snapshot, index)
+    return _read_logged(snapshot, index)
+
+
+def _read_logged(snapshot: Snapshot, index: int) -> Entry:
     return next(_entries_of(snapshot, find_part(snapshot, index), index, index + 1))
 
 
@@ -79,7 +83,8 @@ def read_parts(snapshot: Snapshot, begin: int, end: int) -> Iterator[BatchPart]:
 def _entries_of(snapshot: Snapshot, part: BatchPart, begin: int, end: int) -> Iterator[Entry]:
     low, high = begin - part.first, end - part.first
     hashes, commitments = part.leaf_hashes(low, high), part.commitments(low, high)
-    salts, bodies, records = part.salts(low, high), part.bodies(low, high), part.records(low, high)
+    salts, bodies = part.salts(low, high), part.bodies(low, high)
+    records = frame_records(part.head.prefix, bodies)
     previous = _previous(snapshot, part, begin)
     for at, index in enumerate(range(begin, end)):
         leaf = Leaf(part.head.kind, part.head.time_us, previous, commitments[at])
@@ -161,7 +166,7 @@ def list_entries(
     found: list[Entry] = []
     while len(found) < limit:
         indexes = find_from(snapshot, runs, print_, first_index, limit)
-        entries = (read_entry(snapshot, index) for index in indexes)
+        entries = (_read_logged(snapshot, index) for index in indexes)
         found += [entry for entry in entries if entry.kind is kind and _matches(entry, wanted)]
         if len(indexes) < limit:
             break
