@@ -10,10 +10,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format generate fuzz bench bench-long clean
+.PHONY: help venv demo test check format generate fuzz bench bench-growth bench-long clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Make .venv with the package (editable) and all that the other targets need
 
@@ -68,10 +68,18 @@ bench: venv ## Measure, beside others; installs what that needs (OPTIONS=... for
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/bench.py $(OPTIONS)
 
-bench-long: venv ## The same up to 10 M records; takes up to an hour
+bench-growth: venv ## Measure one ledger as it grows to 10 M records, and draw it
+	@echo "== bench, growth"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python benchmarks/growth.py
+	@$(BIN)/python benchmarks/plot.py benchmarks/results/latest-growth.json --output benchmarks/results/latest-growth.svg
+
+bench-long: venv ## Both in their long forms: up to 10 M and 50 M records; takes an hour and a half
 	@echo "== bench, long"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/bench.py --long $(OPTIONS)
+	@$(BIN)/python benchmarks/growth.py --long
+	@$(BIN)/python benchmarks/plot.py benchmarks/results/latest-growth.json --output benchmarks/results/latest-growth.svg
 
 clean: ## Remove .venv, caches and build output
 	@echo "== clean"

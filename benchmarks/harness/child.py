@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from harness.processes import family
+
 HERE: Final = Path(__file__).resolve().parents[1]
 ROOT: Final = HERE.parent
 _STOP_S: Final = 30.0
@@ -56,6 +58,11 @@ class Child:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    @property
+    def pids(self) -> list[int]:
+        """Its process and those that it started."""
+        return family(self.pid)
 
     def read_line(self, timeout_s: float) -> str:
         """The next line of its standard output.

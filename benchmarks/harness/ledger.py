@@ -1,16 +1,17 @@
 """The ledger under test: its own command line in processes of their own."""
 
+import json
 import re
 import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from harness.child import Child, Failed, run_json
 from harness.clock import stopwatch_s
-from harness.processes import cpu_s, family, rss_anon_bytes
+from harness.processes import cpu_s, rss_anon_bytes
 
 ORIGIN: Final = "bench.example/ledger"
 _CLI: Final = (sys.executable, "-m", "counterfoil_cli")
@@ -44,7 +45,25 @@ def fsck(directory: Directory, timeout_s: float) -> float:
     Raises:
         Failed: it is not sound.
     """
-    answer = run_json([*_CLI, "fsck", str(directory.path), "--json"], timeout_s)
+    return _sound(directory, run_json(_fsck_command(directory), timeout_s))
+
+
+def fsck_watched(directory: Directory, logs: Path, timeout_s: float) -> tuple[float, int]:
+    """The same, and the most anonymous memory that the check held, in bytes.
+
+    Raises:
+        Failed: it is not sound.
+    """
+    with Child("fsck", _fsck_command(directory), logs) as child, MemoryWatch(child) as memory:
+        answer = json.loads(child.read_line(timeout_s))
+    return _sound(directory, answer), memory.peak_bytes
+
+
+def _fsck_command(directory: Directory) -> list[str]:
+    return [*_CLI, "fsck", str(directory.path), "--json"]
+
+
+def _sound(directory: Directory, answer: dict[str, Any]) -> float:
     if not answer["ok"]:
         raise Failed(f"fsck of {directory.path.name} found {answer['problem_count']} problems")
     return float(answer["records_per_second"])
@@ -90,22 +109,31 @@ class Server:
     @property
     def pids(self) -> list[int]:
         """Its processes: the one that was started and its workers."""
-        return family(self._child.pid)
+        return self._child.pids
 
     def cpu_s(self) -> float:
         """Processor time of all its processes so far, in seconds."""
         return sum(map(cpu_s, self.pids))
 
 
+class Watched(Protocol):
+    """Processes that can be looked at."""
+
+    @property
+    def pids(self) -> list[int]:
+        """Those that run now."""
+        ...
+
+
 class MemoryWatch:
-    """The most anonymous memory that a server's processes held together during a ``with`` block.
+    """The most anonymous memory that some processes held together during a ``with`` block.
 
     RssAnon leaves out the pages of mapped files: the store's pages belong to the page cache and are given back to
     whoever needs the memory.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.peak_bytes = 0
@@ -127,6 +155,6 @@ class MemoryWatch:
 
     def _run(self) -> None:
         while True:
-            self.peak_bytes = max(self.peak_bytes, sum(map(rss_anon_bytes, self._server.pids)))
+            self.peak_bytes = max(self.peak_bytes, sum(map(rss_anon_bytes, self._watched.pids)))
             if self._stop.wait(_SAMPLE_EVERY_S):
                 return

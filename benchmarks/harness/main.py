@@ -3,25 +3,21 @@
 import argparse
 import json
 import shutil
-import signal
 import sys
-import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 from harness import machine
-from harness.child import HERE
 from harness.plan import DEFAULT, LONG, TINY
 from harness.programs import Programs
 from harness.rivals import RIVALS
 from harness.rounds import run
 from harness.table import format_table, to_json
+from harness.workplace import RESULTS, WORK, say, work_folder
 
-RESULT: Final = HERE / "results" / "latest.json"
-WORK: Final = HERE / "out"
+RESULT: Final = RESULTS / "latest.json"
 _FOREIGN: Final = {"postgres", *(rival.key.partition("/")[0] for rival in RIVALS)}
 
 
@@ -31,14 +27,7 @@ def main() -> int:
     plan = LONG if arguments.long else TINY if arguments.tiny else DEFAULT
     if arguments.rounds is not None:
         plan = replace(plan, rounds=arguments.rounds)
-    # Ended from outside, it still ends its own children and removes its folder.
-    signal.signal(signal.SIGTERM, _leave)
-    workdir = arguments.workdir.resolve()
-    workdir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=workdir))
-    # PostgreSQL may have to run as another user, who has to come through here.
-    folder.chmod(0o711)
-    try:
+    with work_folder(arguments.workdir, keep=arguments.keep) as folder:
         programs = Programs(
             _absolute(arguments.immudb),
             # Not resolved: the link is what makes it the Python of its environment.
@@ -50,22 +39,19 @@ def main() -> int:
             "machine": machine.describe(folder),
             "programs_sha256": programs.digests(),
         }
-        _say(f"measuring in {folder}; this takes up to {plan.budget_s / 60:.0f} minutes")
+        say(f"measuring in {folder}; this takes up to {plan.budget_s / 60:.0f} minutes")
         sources = machine.source_digest()
-        measured = run(plan, folder, _say, programs)
+        measured = run(plan, folder, say, programs)
         if plan.judged and machine.source_digest() != sources:
             measured.failures["sources"] = "the program was changed while it was measured"
-    finally:
-        if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-    _say("")
+    say("")
     print(format_table(plan, measured), flush=True)
     result = json.dumps(to_json(plan, measured, facts), indent=1, sort_keys=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(result + "\n")
     for key, reason in measured.failures.items():
-        _say(f"failed: {key}: {reason}")
-    _say(f"\n{measured.rounds} rounds in {measured.seconds:.0f} s; all samples: {arguments.output}")
+        say(f"failed: {key}: {reason}")
+    say(f"\n{measured.rounds} rounds in {measured.seconds:.0f} s; all samples: {arguments.output}")
     return int(any(key.partition("/")[0] not in _FOREIGN for key in measured.failures))
 
 
@@ -105,11 +91,3 @@ def _parser() -> argparse.ArgumentParser:
 def _absolute(path: Path | None) -> Path | None:
     """Programs are started from another folder."""
     return None if path is None else path.absolute()
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -14,9 +14,13 @@ def family(pid: int) -> list[int]:
 
 
 def rss_anon_bytes(pid: int) -> int:
-    """Anonymous resident memory: without the pages of mapped files, which belong to the page cache."""
+    """Anonymous resident memory: without the pages of mapped files, which belong to the page cache.
+
+    A process that has ended, and that nobody has waited for yet, has none.
+    """
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon:"))
+    kept_kib = (int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
+    return next(kept_kib, 0) << 10
 
 
 def cpu_s(pid: int) -> float:
