@@ -9,6 +9,7 @@ from counterfoil.errors import CounterfoilError, IntegrityError
 from counterfoil.log.read import (
     find_identity,
     list_entries,
+    list_kind,
     read_batch_receipts,
     read_consistency_proof,
     read_entries,
@@ -43,7 +44,7 @@ def answers(
         "one creator": lambda: list_entries(
             snapshot, secret, TRAINING, {"creator_id": "creator_1"}, 0, 9
         ),
-        "usage": lambda: list_entries(snapshot, secret, USAGE, {}, 0, 100),
+        "usage": lambda: list_kind(snapshot, secret, USAGE, 0, 100),
         "identity": lambda: find_identity(snapshot, secret, USAGE, "host", "b"),
         "batch receipts": lambda: batch_receipts(snapshot, range(SIZE), records),
         "parts of batches": lambda: batch_receipts(snapshot, [2, 3, 8], records),

@@ -10,10 +10,12 @@ import pytest
 from counterfoil.entry import parse_record
 from counterfoil.errors import NotFound, OutOfRange
 from counterfoil.limits import TREE_SIZE_MAX
+from counterfoil.log import read
 from counterfoil.log.read import (
     Entry,
     find_identity,
     list_entries,
+    list_kind,
     read_checkpoint,
     read_entries,
     read_entry,
@@ -56,7 +58,8 @@ def fits(entry: Entry, kind: Kind, terms: dict[str, str]) -> bool:
 
 
 LISTS: tuple[tuple[Kind, dict[str, str]], ...] = (
-    *((kind, {}) for kind in KINDS),
+    (TRAINING, {}),
+    (PAYOUT, {}),
     (TRAINING, {"creator_id": "creator_1"}),
     (TRAINING, {"creator_id": "", "dataset_id": "ds_2"}),
     (TRAINING, {"creator_id": "creator_1", "dataset_id": "ds_2"}),
@@ -90,6 +93,55 @@ def test_pages_join_to_the_whole(filled: Bench) -> None:
             found += page
             first = page[-1] + 1
         assert found == listed(filled, kind, terms, 0, 10**6)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 7, 1_000])
+@pytest.mark.parametrize("limit", [1, 3, 1_000])
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_of_a_kind_join_to_the_whole(
+    filled: Bench, monkeypatch: pytest.MonkeyPatch, kind: Kind, limit: int, at_a_time: int
+) -> None:
+    """However little of the log is looked through at a time, each entry of the kind comes once and in order."""
+    monkeypatch.setattr(read, "_PARTS_AT_A_TIME", at_a_time)
+    wanted = [entry.index for entry in filled.entries() if entry.kind is kind]
+    size, first = filled.state().size, 0
+    found: list[int] = []
+
+    with filled.store.snapshot() as snapshot:
+        while first < size:
+            page, following = list_kind(snapshot, filled.log.secret, kind, first, limit)
+            assert len(page) <= limit
+            assert following > first
+            found += [entry.index for entry in page]
+            first = following
+
+    assert found == wanted
+
+
+def test_only_so_much_is_looked_through_for_a_kind(
+    filled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the only entry of its kind a page ends without one, long before the end of the log."""
+    monkeypatch.setattr(read, "_PARTS_AT_A_TIME", 2)
+
+    with filled.store.snapshot() as snapshot:
+        page, following = list_kind(snapshot, filled.log.secret, GENESIS, 1, 100)
+
+    assert page == []
+    assert 1 < following < filled.state().size
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 1_000])
+def test_lists_that_are_compared_piece_by_piece_have_what_is_in_all(
+    filled: Bench, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    """Entries with several terms are found in full, however few indexes are compared at a time."""
+    monkeypatch.setattr(read, "_INDEXES_AT_A_TIME", at_a_time)
+
+    for kind, terms in LISTS:
+        everything = [entry.index for entry in filled.entries() if fits(entry, kind, terms)]
+        for limit in (1, 2, 1000):
+            assert listed(filled, kind, terms, 0, limit) == everything[:limit]
 
 
 @pytest.mark.parametrize("value", ["x" * 129, "x" * 300, "é" * 5000, "creator_1 ", "creator_1\x00"])

@@ -6,6 +6,8 @@ checksums of its own, and rotted bytes must never be served as if they were the 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from counterfoil.entry import SALT_SIZE, Leaf, commitment, format_leaf, frame_records
 from counterfoil.errors import IntegrityError, NotFound, OutOfRange
@@ -21,6 +23,11 @@ from counterfoil.receipt import BatchReceipt, Receipt
 from counterfoil.record import KIND_BY_NUMBER, Kind, format_id, parse_id
 from counterfoil.store import Snapshot
 from counterfoil.tlog import leaf_hash
+
+# How many parts are looked through for entries of one kind before an answer: some ten milliseconds.
+_PARTS_AT_A_TIME: Final = 1_000
+# How many indexes of each list are compared at a time when entries must be in several.
+_INDEXES_AT_A_TIME: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +160,37 @@ def list_entries(
     first_index: int,
     limit: int,
 ) -> list[Entry]:
-    """Up to ``limit`` entries of a kind that match all terms, from ``first_index`` on, ascending.
-
-    A kind without terms of its own (usage) is read through, batch by batch.
-    """
-    if not kind.terms(kind.message()):
-        return _scan_kind(snapshot, kind, first_index, limit)
+    """Up to ``limit`` entries of a kind that has terms, which match all of these, from ``first_index`` on, ascending."""
     wanted = {term: value for term, value in terms.items() if value} or {ALL_TERM: kind.name}
-    lookup, value = next(iter(wanted.items()))
-    print_ = term_print(secret, kind, lookup, value)
+    prints = [term_print(secret, kind, term, value) for term, value in wanted.items()]
+    at_a_time = limit if len(prints) == 1 else max(limit, _INDEXES_AT_A_TIME)
+    entries = (
+        _read_logged(snapshot, index)
+        for index in _find_common(snapshot, prints, first_index, at_a_time)
+    )
+    matching = (entry for entry in entries if entry.kind is kind and _matches(entry, wanted))
+    return list(islice(matching, limit))
+
+
+def _find_common(
+    snapshot: Snapshot, prints: Sequence[int], first_index: int, at_a_time: int
+) -> Iterator[int]:
+    """The indexes that are listed under all of these fingerprints, from one index on, ascending.
+
+    Lists are read some indexes at a time, and all skip what one of them has no entry in: two terms together cost
+    what the rarer one has, not what the other has.
+    """
     runs = read_runs(snapshot).runs
-    found: list[Entry] = []
-    while len(found) < limit:
-        indexes = find_from(snapshot, runs, print_, first_index, limit)
-        entries = (_read_logged(snapshot, index) for index in indexes)
-        found += [entry for entry in entries if entry.kind is kind and _matches(entry, wanted)]
-        if len(indexes) < limit:
-            break
-        first_index = indexes[-1] + 1
-    return found[:limit]
+    while True:
+        lists = [find_from(snapshot, runs, print_, first_index, at_a_time) for print_ in prints]
+        if not all(lists):
+            return
+        yield from sorted(set(lists[0]).intersection(*lists[1:]))
+        going_on = [found[-1] + 1 for found in lists if len(found) == at_a_time]
+        if not going_on:
+            return
+        # Up to here all lists were seen in full; and nothing is in all of them before each has begun.
+        first_index = max(min(going_on), *(found[0] for found in lists))
 
 
 def _matches(entry: Entry, wanted: dict[str, str]) -> bool:
@@ -179,17 +198,29 @@ def _matches(entry: Entry, wanted: dict[str, str]) -> bool:
     return all(has.get(term) == value for term, value in wanted.items())
 
 
-def _scan_kind(snapshot: Snapshot, kind: Kind, first_index: int, limit: int) -> list[Entry]:
+def list_kind(
+    snapshot: Snapshot, secret: bytes, kind: Kind, first_index: int, limit: int
+) -> tuple[list[Entry], int]:
+    """Up to ``limit`` entries of a kind from ``first_index`` on, ascending, and the index from which to go on.
+
+    A kind without terms (usage) is in no list: the log is read through, but only so far at a time. Then there may be
+    fewer entries, and even none, before the end of the log.
+    """
     size = read_state(snapshot).size
+    if kind.terms(kind.message()):
+        listed = list_entries(snapshot, secret, kind, {}, first_index, limit)
+        return listed, listed[-1].index + 1 if len(listed) == limit else size
     found: list[Entry] = []
-    while first_index < size and len(found) < limit:
+    for _ in range(_PARTS_AT_A_TIME):
+        if first_index >= size or len(found) == limit:
+            break
         part = find_part(snapshot, first_index)
-        stop = part.first + part.count
+        end = part.first + part.count
         if part.head.kind == kind.number:
-            end = min(stop, first_index + limit - len(found))
+            end = min(end, first_index + limit - len(found))
             found += _entries_of(snapshot, part, first_index, end)
-        first_index = stop
-    return found
+        first_index = end
+    return found, first_index
 
 
 def read_checkpoint(snapshot: Snapshot, size: int | None = None) -> tuple[int, bytes]:

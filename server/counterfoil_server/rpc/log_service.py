@@ -17,7 +17,7 @@ from counterfoil.limits import (
 from counterfoil.log import Entry
 from counterfoil.log.nodes import find_part
 from counterfoil.log.read import (
-    list_entries,
+    list_kind,
     read_batch_receipts,
     read_checkpoint,
     read_consistency_proof,
@@ -120,8 +120,7 @@ class LogService(Servicer):
         size = read_state(snapshot).size
         if kind:
             which = KIND_BY_NUMBER[kind]
-            entries = list_entries(snapshot, self._log.secret, which, {}, start, count)
-            following = entries[-1].index + 1 if len(entries) == count else size
+            entries, following = list_kind(snapshot, self._log.secret, which, start, count)
         else:
             entries = list(read_entries(snapshot, start, start + count))
             following = min(size, start + count)
