@@ -89,20 +89,27 @@ def read_parts(snapshot: Snapshot, begin: int, end: int) -> Iterator[BatchPart]:
 
 def _entries_of(snapshot: Snapshot, part: BatchPart, begin: int, end: int) -> Iterator[Entry]:
     low, high = begin - part.first, end - part.first
-    hashes, commitments = part.leaf_hashes(low, high), part.commitments(low, high)
-    salts, bodies = part.salts(low, high), part.bodies(low, high)
-    records = frame_records(part.head.prefix, bodies)
+    bodies = part.bodies(low, high)
+    columns = zip(
+        range(begin, end),
+        part.leaf_hashes(low, high),
+        part.commitments(low, high),
+        _cut(part.salts(low, high)),
+        frame_records(part.head.prefix, bodies),
+        bodies,
+        strict=True,
+    )
     previous = _previous(snapshot, part, begin)
-    for at, index in enumerate(range(begin, end)):
-        leaf = Leaf(part.head.kind, part.head.time_us, previous, commitments[at])
-        salt = salts[SALT_SIZE * at : SALT_SIZE * (at + 1)]
-        if (
-            leaf_hash(format_leaf(leaf)) != hashes[at]
-            or commitment(salt, records[at]) != commitments[at]
-        ):
+    for index, hashed, commit, salt, record, body in columns:
+        leaf = Leaf(part.head.kind, part.head.time_us, previous, commit)
+        if leaf_hash(format_leaf(leaf)) != hashed or commitment(salt, record) != commit:
             raise IntegrityError(f"entry {index} is damaged in the store; run fsck", index=index)
-        previous = hashes[at]
-        yield Entry(index, leaf, hashes[at], salt, records[at], bodies[at])
+        previous = hashed
+        yield Entry(index, leaf, hashed, salt, record, body)
+
+
+def _cut(salts: bytes) -> list[bytes]:
+    return [salts[at : at + SALT_SIZE] for at in range(0, len(salts), SALT_SIZE)]
 
 
 def _previous(snapshot: Snapshot, part: BatchPart, index: int) -> bytes:
