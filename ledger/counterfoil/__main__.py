@@ -1,12 +1,13 @@
-"""``python -m counterfoil verify FILE... --key VKEY``: check receipts offline.
+"""``python -m counterfoil verify FILE... --key VKEY``: check receipts and exports offline.
 
 Needs the base install only: the pure core and the standard library. It reads the named files and nothing else; there is
-no network, no server code and no protobuf in this process.
+no network, no server code and no protobuf in this process. A folder is taken for an export (``counterfoil.export``).
 
-Exit codes: 0 all receipts are good, 1 one of them is bad, 2 it cannot be told.
+Exit codes: 0 all are good, 1 one of them is bad, 2 it cannot be told.
 """
 
 import argparse
+import base64
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from counterfoil.entry import KIND_GENESIS, KIND_PAYOUT, KIND_TRAINING, KIND_USAGE
 from counterfoil.errors import UnverifiableError, VerificationError
+from counterfoil.export import CHECKPOINT_NAME, VerifiedExport, verify_export
 from counterfoil.limits import MIB
 from counterfoil.note import Policy
 from counterfoil.receipt import VerifiedReceipt, verify_receipt
@@ -28,6 +30,8 @@ CANNOT_TELL: Final = "cannot tell"
 # A batch receipt that carries its records is about as large as a batch; JSON and text forms are a third larger.
 RECEIPT_SIZE_BYTES_MAX: Final = 64 * MIB
 _POLICY_SIZE_BYTES_MAX: Final = MIB
+# 256 records of the largest kind.
+_EXPORT_FILE_SIZE_BYTES_MAX: Final = 128 * MIB
 
 _KINDS: Final = {
     KIND_GENESIS: "genesis",
@@ -45,16 +49,19 @@ class Verdict:
         file: as it was named.
         verdict: GOOD, BAD or CANNOT_TELL.
         message: why, when it is not good.
-        receipt: what was verified, when it is good.
+        receipt, export: what was verified, when it is good; one of them.
     """
 
     file: str
     verdict: str
     message: str = ""
     receipt: VerifiedReceipt | None = None
+    export: VerifiedExport | None = None
 
     def describe(self) -> str:
         """The verdict in plain words, on one to three lines."""
+        if self.export is not None:
+            return _describe_export(self.file, self.export)
         if self.receipt is None:
             return f"{self.file}: {self.verdict}: {self.message}"
         receipt, last = self.receipt, self.receipt.first_index + self.receipt.count - 1
@@ -75,6 +82,8 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """The verdict for programs."""
+        if self.export is not None:
+            return _export_as_json(self.file, self.export)
         if self.receipt is None:
             return {"file": self.file, "verdict": self.verdict, "message": self.message}
         receipt = self.receipt
@@ -93,8 +102,64 @@ class Verdict:
         }
 
 
+def _describe_export(file: str, export: VerifiedExport) -> str:
+    tree, kinds = export.checkpoint, _export_kinds(export)
+    redacted = f", {export.redacted} of them redacted" if export.redacted else ""
+    return (
+        f"{file}: {GOOD} (export)\n"
+        f"  {tree.origin} signed this tree of {tree.size} entries{redacted}: "
+        f"{', '.join(f'{count} {kind}' for kind, count in kinds.items())}.\n"
+        f"  They were logged from {format_time(export.first_time_us)} to {format_time(export.last_time_us)}."
+    )
+
+
+def _export_as_json(file: str, export: VerifiedExport) -> dict[str, Any]:
+    tree = export.checkpoint
+    return {
+        "file": file,
+        "verdict": GOOD,
+        "form": "export",
+        "origin": tree.origin,
+        "size": tree.size,
+        "root_hash": base64.b64encode(tree.root_hash).decode(),
+        "kinds": _export_kinds(export),
+        "redacted": export.redacted,
+        "first_time": format_time(export.first_time_us),
+        "last_time": format_time(export.last_time_us),
+        "states": ["witnessed"] if tree.witnessed else [],
+    }
+
+
+def _export_kinds(export: VerifiedExport) -> dict[str, int]:
+    kinds = sorted(export.kinds.items())
+    return {_KINDS.get(kind, f"kind {kind}"): count for kind, count in kinds}
+
+
+def verify_folder(folder: str, policy: Policy) -> Verdict:
+    """Verify the export in a folder. Never raises for what is in it, or for what cannot be read."""
+
+    def read(path: str) -> bytes:
+        with (Path(folder) / path).open("rb") as opened:
+            return opened.read(_EXPORT_FILE_SIZE_BYTES_MAX)
+
+    try:
+        return Verdict(folder, GOOD, export=verify_export(read, policy))
+    except OSError as error:
+        told = f"cannot read {error.filename}: {error.strerror or error}"
+        return Verdict(folder, CANNOT_TELL, told)
+    except UnverifiableError as error:
+        return Verdict(folder, CANNOT_TELL, str(error))
+    except VerificationError as error:
+        return Verdict(folder, BAD, str(error))
+
+
 def verify_file(file: str, policy: Policy) -> Verdict:
-    """Verify the receipt in one file. Never raises for what is in the file, or for a file that cannot be read."""
+    """Verify the receipt in one file, or the export in a folder.
+
+    Never raises for what is in the file, or for a file that cannot be read.
+    """
+    if (Path(file) / CHECKPOINT_NAME).is_file():
+        return verify_folder(file, policy)
     try:
         with Path(file).open("rb") as opened:
             data = opened.read(RECEIPT_SIZE_BYTES_MAX + 1)
@@ -150,17 +215,19 @@ def _kind(receipt: VerifiedReceipt) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m counterfoil", description="Check receipts offline."
+        prog="python -m counterfoil", description="Check receipts and exports offline."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     verify = commands.add_parser(
         "verify",
-        help="check receipts offline",
-        description="Check receipts in any form, offline. Exit codes: 0 good, 1 bad, 2 cannot tell.",
+        help="check receipts and exports offline",
+        description="Check receipts in any form, and exports, offline. Exit codes: 0 good, 1 bad, 2 cannot tell.",
         epilog="Example: python -m counterfoil verify receipt.tlog-proof --key "
         "example.com/ledger+93727de6+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
     )
-    verify.add_argument("files", nargs="+", metavar="FILE", help="a receipt")
+    verify.add_argument(
+        "files", nargs="+", metavar="FILE", help="a receipt, or the folder of an export"
+    )
     verify.add_argument(
         "--key",
         action="append",

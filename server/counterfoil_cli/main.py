@@ -19,9 +19,26 @@ except ModuleNotFoundError as error:
     ) from error
 
 from counterfoil_cli import console
-from counterfoil_cli.commands import demo, fsck, init, log, receipt, serve, training, usage, verify
+from counterfoil_cli.commands import (
+    backup,
+    demo,
+    drill,
+    export,
+    fsck,
+    init,
+    log,
+    receipt,
+    restore,
+    serve,
+    training,
+    usage,
+    verify,
+)
 
-COMMANDS: Final = (init, serve, training, usage, receipt, verify, fsck, log, demo)
+COMMANDS: Final = (
+    *(init, serve, training, usage, receipt, verify, log),
+    *(fsck, backup, restore, export, drill, demo),
+)
 
 app: Final = typer.Typer(
     name="counterfoil",

@@ -1,7 +1,7 @@
 """Progress bars on standard error, when somebody is there to see them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -11,6 +11,18 @@ class Advance(Protocol):
 
     def __call__(self, more: int, total: int | None = None) -> None:
         """Say that so much more is done."""
+
+
+def totals(advance: Advance) -> Callable[[int, int], None]:
+    """What is told how much is done of how much in all, and moves a bar on."""
+    before = 0
+
+    def report(done: int, total: int) -> None:
+        nonlocal before
+        advance(done - before, total)
+        before = done
+
+    return report
 
 
 def _invisible(more: int, total: int | None = None) -> None:

@@ -7,12 +7,9 @@ DIR/store/             the LMDB environment
 DIR/lock               held by the one server that runs on this directory
 """
 
-import fcntl
 import json
-import os
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -24,11 +21,12 @@ from counterfoil.log import SPACES, Anchor, Log, create_log
 from counterfoil.log.fsck import Report, check_log
 from counterfoil.log.fsck.report import Progress
 from counterfoil.log.log import derive_secret
-from counterfoil.log.read import read_checkpoint
 from counterfoil.store.lmdb import LmdbStore
 from counterfoil.v1 import record_pb2
 from counterfoil_server.clock import now_us, stopwatch_s
 from counterfoil_server.entropy import fresh_seed
+from counterfoil_server.files import write_durably
+from counterfoil_server.locks import hold_locks
 
 SETTINGS_NAME: Final = "counterfoil.toml"
 ENVIRONMENTS: Final = {
@@ -95,15 +93,16 @@ def create(
     if not settings.path("anchor").parent.exists() and anchor is not None:
         raise StartupError(f"there is no directory {anchor.parent} for the anchor; make it first")
     directory.mkdir(parents=True, exist_ok=True)
-    _write_durably(settings.path("key"), signer.format() + "\n", mode=0o600)
+    write_durably(settings.path("key"), f"{signer.format()}\n".encode(), mode=0o600)
     fresh = Anchor.create(settings.path("anchor"), signer.verifier)
-    store = _open_store(settings, create=True)
+    store = open_store(settings, create=True)
     try:
         create_log(store, signer, fresh, now_us(), settings.environment_number, fresh_seed())
+        fresh.take_place()
     finally:
         store.close()
         fresh.close()
-    _write_durably(directory / SETTINGS_NAME, _format_settings(settings), mode=0o644)
+    write_durably(directory / SETTINGS_NAME, format_settings(settings).encode(), mode=0o644)
     return settings
 
 
@@ -168,31 +167,30 @@ def open_log(settings: Settings) -> Log:
     """Open the log of a directory for appending; the caller holds the lock.
 
     Raises:
-        StartupError, IntegrityError: see :class:`counterfoil.log.Log`.
+        StartupError: see :class:`counterfoil.log.Log`; or the anchor is a copy.
+        IntegrityError: see there.
     """
     signer = load_signer(settings)
-    anchor = Anchor(settings.path("anchor"), signer.verifier)
-    store = _open_store(settings)
-    return Log(store, signer, anchor, now_us, settings.environment_number)
+    with ExitStack() as stack:
+        anchor = Anchor(settings.path("anchor"), signer.verifier)
+        stack.callback(anchor.close)
+        store = open_store(settings)
+        stack.callback(store.close)
+        log = Log(store, signer, anchor, now_us, settings.environment_number)
+        if not anchor.is_in_place():
+            told = (
+                f"the anchor {anchor.path} is a copy, and cannot know what was signed since it was made; put the anchor "
+                "itself back. If it is gone for good and nothing newer was ever signed, say so: "
+                "`counterfoil fsck DIR --new-anchor SIZE`"
+            )
+            raise StartupError(told)
+        stack.pop_all()
+    return log
 
 
-@contextmanager
-def hold_lock(settings: Settings) -> Iterator[int]:
-    """Be the one server of a directory. Gives the lock's file descriptor: who inherits it holds the lock too.
-
-    Raises:
-        StartupError: another one runs.
-    """
-    handle = os.open(settings.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            told = f"another server runs on {settings.directory}; stop it first, or use --workers for more processes"
-            raise StartupError(told) from error
-        yield handle
-    finally:
-        os.close(handle)
+def hold_lock(settings: Settings) -> AbstractContextManager[tuple[int, ...]]:
+    """Be the one server of a ledger; see :func:`counterfoil_server.locks.hold_locks`."""
+    return hold_locks(settings.directory, settings.path("store"), settings.path("anchor"))
 
 
 def fsck(directory: Path, progress: Progress, *, with_anchor: bool = True) -> Report:
@@ -204,10 +202,14 @@ def fsck(directory: Path, progress: Progress, *, with_anchor: bool = True) -> Re
     Raises:
         StartupError: the directory cannot be opened at all.
     """
-    settings = load(directory)
+    return check_store(load(directory), progress, with_anchor=with_anchor)
+
+
+def check_store(settings: Settings, progress: Progress, *, with_anchor: bool) -> Report:
+    """The same for settings at hand."""
     signer = load_signer(settings)
     anchor = Anchor(settings.path("anchor"), signer.verifier) if with_anchor else None
-    store = _open_store(settings, read_only=True)
+    store = open_store(settings, read_only=True)
     started_s = stopwatch_s()
     try:
         report = check_log(store, signer.verifier, derive_secret(signer), anchor, progress)
@@ -219,29 +221,12 @@ def fsck(directory: Path, progress: Progress, *, with_anchor: bool = True) -> Re
             anchor.close()
 
 
-def renew_anchor(directory: Path) -> None:
-    """Make a new anchor from the store's newest checkpoint: for an operator who lost the old one for good.
+def open_store(settings: Settings, *, create: bool = False, read_only: bool = False) -> LmdbStore:
+    """Open the store of a directory.
 
     Raises:
-        StartupError: there is an anchor, or a server runs.
+        StartupError, IntegrityError: see :class:`counterfoil.store.LmdbStore`.
     """
-    settings = load(directory)
-    signer = load_signer(settings)
-    if settings.path("anchor").exists():
-        raise StartupError(
-            f"there is an anchor {settings.path('anchor')} already; move it away first"
-        )
-    with hold_lock(settings):
-        store = _open_store(settings, read_only=True)
-        try:
-            with store.snapshot() as snapshot:
-                size, note = read_checkpoint(snapshot)
-            Anchor.create(settings.path("anchor"), signer.verifier).advance(note, size)
-        finally:
-            store.close()
-
-
-def _open_store(settings: Settings, *, create: bool = False, read_only: bool = False) -> LmdbStore:
     return LmdbStore(
         settings.path("store"),
         SPACES,
@@ -252,7 +237,8 @@ def _open_store(settings: Settings, *, create: bool = False, read_only: bool = F
     )
 
 
-def _format_settings(settings: Settings) -> str:
+def format_settings(settings: Settings) -> str:
+    """The text of ``counterfoil.toml``; :func:`load` reads it."""
     lines = ["# Settings of this ledger; docs/OPERATING.md explains each."]
     for field in fields(Settings):
         if field.name != "directory":
@@ -261,16 +247,3 @@ def _format_settings(settings: Settings) -> str:
             shown = str(value) if isinstance(value, int) else json.dumps(str(value))
             lines.append(f"{field.name} = {shown}")
     return "\n".join(lines) + "\n"
-
-
-def _write_durably(path: Path, text: str, mode: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -1,6 +1,7 @@
 """Fresh randomness from the operating system. No other module of the server draws any."""
 
 import os
+import random
 
 from counterfoil.entry import SEED_SIZE
 
@@ -10,6 +11,11 @@ _NONCE_SIZE = 24
 def fresh_seed() -> bytes:
     """32 bytes: a key's seed, or that of a batch's salts."""
     return os.urandom(SEED_SIZE)
+
+
+def draw(count: int, limit: int) -> list[int]:
+    """``count`` different numbers below ``limit``, ascending."""
+    return sorted(random.SystemRandom().sample(range(limit), count))
 
 
 def fresh_nonce() -> bytes:

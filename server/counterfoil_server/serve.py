@@ -62,11 +62,11 @@ def serve(directory: Path, address: str, workers: int, announce: Announce) -> in
         StartupError: wrong directory, missing key, port in use, another server on the store, an old store.
     """
     settings = load(directory)
-    with hold_lock(settings) as lock:
+    with hold_lock(settings) as locks:
         bound = find_address(address)
         if workers > 1:
             set_up_logging()
-            return run_workers(directory, bound, workers, announce, lock)
+            return run_workers(directory, bound, workers, announce, locks)
         return run_worker(settings, bound, announce, shared=False, first=True)
 
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +26,16 @@ Worker = subprocess.Popen[str]
 
 
 def run_workers(
-    directory: Path, address: str, workers: int, announce: Callable[[str], None], lock: int
+    directory: Path,
+    address: str,
+    workers: int,
+    announce: Callable[[str], None],
+    locks: Sequence[int],
 ) -> int:
     """Run workers until a signal or until one of them ends; then stop them all.
 
     Args:
-        lock: the descriptor of the directory's lock, which the workers hold with us.
+        locks: the descriptors of the ledger's locks, which the workers hold with us.
 
     Returns:
         The first exit code that is not 0, else 0; 1 when a worker ended that nobody told to.
@@ -50,7 +54,7 @@ def run_workers(
         signal.signal(sign, stop)
     with _reserve(address):
         try:
-            children.extend(_start(directory, address, number, lock) for number in range(workers))
+            children.extend(_start(directory, address, number, locks) for number in range(workers))
             lines = [_wait_until_ready(child) for child in children]
             if not told.is_set():
                 announce(f"{lines[0]}, {workers} workers")
@@ -94,10 +98,10 @@ def _reserve(address: str) -> socket.socket:
     return holder
 
 
-def _start(directory: Path, address: str, number: int, lock: int) -> Worker:
+def _start(directory: Path, address: str, number: int, locks: Sequence[int]) -> Worker:
     command = [sys.executable, "-m", "counterfoil_server", str(directory), address, str(number)]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, pass_fds=(lock,)
+        command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, pass_fds=locks
     )
 
 

@@ -43,7 +43,10 @@ def test_the_commands_are_those_of_the_manual() -> None:
     """Every command that people are promised exists; nothing else does."""
     assert sorted(" ".join(path) for path in ALL_PATHS if path) == [
         *(
+            "backup",
             "demo",
+            "drill",
+            "export",
             "fsck",
             "init",
             "log",
@@ -51,6 +54,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
             "log info",
             "log tail",
             "receipt",
+            "restore",
             "serve",
         ),
         *("training", "training record", "usage", "usage import", "verify"),
@@ -101,6 +105,13 @@ def test_every_command_speaks_json(
         (["serve", "{tmp}/none"], "counterfoil init"),
         (["serve", "{tmp}", "--workers", "0"], "--workers"),
         (["fsck", "{tmp}"], "counterfoil init"),
+        (["fsck", "{tmp}", "--new-anchor", "0"], "--new-anchor"),
+        (["backup", "{tmp}"], "Missing argument"),
+        (["backup", "{tmp}", "{tmp}/copy"], "counterfoil init"),
+        (["restore", "{tmp}", "{tmp}/back"], "is no backup"),
+        (["export", "{tmp}", "{tmp}/out"], "counterfoil init"),
+        (["export", "{tmp}", "{tmp}/out", "--size", "0"], "--size"),
+        (["drill", "{tmp}"], "counterfoil init"),
         (["init", "{tmp}/new", "--origin", "two words"], "not acceptable"),
         (["init", "{full}", "--origin", "a.example/log"], "not empty"),
         (["log", "info", "--server", NOBODY], "no ledger answers at 127.0.0.1:9"),

@@ -47,7 +47,7 @@ def test_the_start_checks_are_those_of_the_code() -> None:
     code = read_page("ledger/counterfoil/log/log.py")
 
     assert Log.__init__.__doc__
-    assert all(f"def {name}(" in code for name in ("check_right_edge", "_check_anchor"))
+    assert all(f"def {name}(" in code for name in ("check_right_edge", "check_anchor"))
 
 
 def test_the_layers_are_those_of_the_tidy_test() -> None:

@@ -14,7 +14,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     # ---- no I/O, no clock, no protobuf, no logging below: what an auditor installs ----
     # The offline verifier's own command, which is the one place here that opens a file.
     ("counterfoil.__main__",),
-    ("counterfoil.receipt", "counterfoil.webhook"),
+    ("counterfoil.receipt", "counterfoil.webhook", "counterfoil.export"),
     ("counterfoil.note", "counterfoil.entry"),
     ("counterfoil.tlog", "counterfoil.keys"),
     # Many byte strings as one buffer, and the wire format that frames them.

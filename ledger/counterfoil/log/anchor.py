@@ -6,6 +6,9 @@ so it can never sign a second history. Put the anchor on another disk, and one a
 The file has two slots of 1,024 bytes, each with one checkpoint and padding. The newer one always replaces the older
 one in place, so that a write torn by a power cut damages the slot that was about to go anyway. What a slot is worth is
 told by its signature. All workers share the file; a lock keeps it from going backwards.
+
+Behind the slots stands the *place*: which file this is, by its inode. A copy of the file is another file, and it shows: a
+copy knows nothing of what was signed since it was made, and so it must not vouch for a store that was copied with it.
 """
 
 import fcntl
@@ -17,6 +20,7 @@ from typing import Final
 
 from counterfoil.errors import StartupError, VerificationError
 from counterfoil.keys import Verifier
+from counterfoil.log.place import PLACE_SIZE, place_of
 from counterfoil.note import Checkpoint, parse_checkpoint
 
 SLOT_SIZE: Final = 1024
@@ -40,7 +44,7 @@ class Anchor:
         except OSError as error:
             told = (
                 f"the anchor {path} cannot be opened ({error.strerror}); put it back, or, when it is lost for good and "
-                "the store is known to be the newest, make a new one with `counterfoil fsck DIR --new-anchor`"
+                "the store is known to be the newest, make a new one with `counterfoil fsck DIR --new-anchor SIZE`"
             )
             raise StartupError(told) from error
 
@@ -79,21 +83,41 @@ class Anchor:
             raise StartupError(told)
         return max(good, key=lambda checkpoint: checkpoint.size, default=None)
 
-    def advance(self, note: bytes, size: int) -> None:
+    def newest_size(self) -> int:
+        """The tree size of the newest checkpoint in the file; -1 when it has none."""
+        return max(self._size(slot) for slot in self._read_slots())
+
+    def advance(self, note: bytes, size: int) -> bytes | None:
         """Make a checkpoint the newest one, durably, unless there is a newer one.
 
         A crash before the sync leaves the one before it: the anchor lags, which is safe.
+
+        Returns:
+            The note that was there already when it is another one of this size or beyond, else None. A worker beside
+            us may have signed it; the caller has to see whether it is of the same tree.
         """
         with self._locked():
             slots = self._read_slots()
             sizes = [self._size(slot) for slot in slots]
             if size <= max(sizes):
-                return
+                newest = slots[sizes.index(max(sizes))]
+                return None if newest == note else newest
             oldest = sizes.index(min(sizes))
             os.pwrite(self._file, note.ljust(SLOT_SIZE, b"\0"), oldest * SLOT_SIZE)
             os.fdatasync(self._file)
             slots[oldest], sizes[oldest] = note, size
             self._known = dict(zip(slots, sizes, strict=True))
+        return None
+
+    def take_place(self) -> None:
+        """Write down, durably, that this very file is the anchor. A crash before leaves it without a place."""
+        os.pwrite(self._file, place_of(self._file).ljust(PLACE_SIZE, b"\0"), SLOT_SIZE * _SLOTS)
+        os.fsync(self._file)
+
+    def is_in_place(self) -> bool:
+        """Whether this is the file that took its place, and no copy of it."""
+        stored = os.pread(self._file, PLACE_SIZE, SLOT_SIZE * _SLOTS)
+        return stored.rstrip(b"\0") == place_of(self._file)
 
     def close(self) -> None:
         """Close the file."""

@@ -19,14 +19,21 @@ from counterfoil.keys import Signer
 from counterfoil.log.anchor import Anchor
 from counterfoil.log.append import Appended, append_group
 from counterfoil.log.batch import Batch, prepare_batch
-from counterfoil.log.layout import FORMAT_KEY, FORMAT_VERSION, META
+from counterfoil.log.layout import (
+    CHECKPOINT,
+    FORMAT_KEY,
+    FORMAT_VERSION,
+    META,
+    index_key,
+    unseal,
+)
 from counterfoil.log.nodes import Nodes
 from counterfoil.log.read import read_checkpoint, read_entry
 from counterfoil.log.state import read_state
 from counterfoil.note import Checkpoint, parse_checkpoint
 from counterfoil.packed import HASH_SIZE
 from counterfoil.record import GENESIS
-from counterfoil.store import Snapshot, Store
+from counterfoil.store import Snapshot, Store, Transaction
 from counterfoil.tlog import Frontier, tree_root
 from counterfoil.v1 import record_pb2
 
@@ -66,7 +73,7 @@ class Log:
             check_format(snapshot, self.origin)
             newest = check_right_edge(snapshot, signer)
             _check_environment(snapshot, environment)
-            _check_anchor(snapshot, anchor, newest)
+            check_anchor(snapshot, anchor, newest)
         # A crash between commit and anchor leaves the anchor behind: it catches up here.
         anchor.advance(newest.note, newest.size)
 
@@ -93,20 +100,45 @@ class Log:
             now_us = self._clock()
             # A crash before the commit inside leaves nothing; one after it leaves the whole group, signed.
             results = self.store.transact(
-                lambda transaction: append_group(transaction, batches, now_us, self.signer)
+                lambda transaction: self._append_group(transaction, batches, now_us)
             )
             note = next((r.checkpoint for r in results if isinstance(r, Appended) and r.head), None)
             if note is not None:
                 # Verified after it is durable and before anyone sees it: a fault while signing stays here.
                 signed = parse_checkpoint(note, [self.signer.verifier])
                 # A crash before this leaves the anchor one commit behind, and nobody was answered.
-                self._anchor.advance(note, signed.size)
+                self._check_overtaken(self._anchor.advance(note, signed.size))
         except (Busy, StoreFull):
             raise
         except BaseException as error:
             self._failed = error
             raise OutcomeUnknown(f"the commit failed: {error}") from error
         return results
+
+    def _append_group(
+        self, transaction: Transaction, batches: Sequence[Batch], now_us: int
+    ) -> list[Appended | CounterfoilError]:
+        """Append, unless the anchor knows a tree that this store does not have.
+
+        A worker beside us advances the anchor after its commit, which this transaction sees. So an anchor that is ahead
+        in here was advanced from another copy of the store: nothing is signed against it.
+        """
+        anchored = self._anchor.newest_size()
+        if anchored > read_state(transaction).size:
+            told = f"another copy of this log runs and signed {anchored} entries; stop this one"
+            raise IntegrityError(told)
+        return append_group(transaction, batches, now_us, self.signer)
+
+    def _check_overtaken(self, newest: bytes | None) -> None:
+        """What overtook us in the anchor must be of this store; else two copies signed at the same moment."""
+        if newest is None:
+            return
+        size = parse_checkpoint(newest, [self.signer.verifier]).size
+        with self.store.snapshot() as snapshot:
+            stored = snapshot.get(CHECKPOINT, index_key(size))
+            ours = None if stored is None else unseal(stored, f"checkpoint of size {size}")
+        if ours != newest:
+            raise IntegrityError("another copy of this log signed another tree; stop both")
 
 
 def create_log(
@@ -223,12 +255,17 @@ def check_right_edge(snapshot: Snapshot, signer: Signer) -> Checkpoint:
     return checkpoint
 
 
-def _check_anchor(snapshot: Snapshot, anchor: Anchor, newest: Checkpoint) -> None:
+def check_anchor(snapshot: Snapshot, anchor: Anchor, newest: Checkpoint) -> None:
+    """Refuse a store that does not hold the tree that was signed last.
+
+    Raises:
+        StartupError: it is an old copy, or one of another history, or the anchor is empty.
+    """
     anchored = anchor.read()
     if anchored is None:
         raise StartupError(
             f"the anchor {anchor.path} is empty; put it back, or, when it is lost for good, make a new one with "
-            "`counterfoil fsck DIR --new-anchor`"
+            "`counterfoil fsck DIR --new-anchor SIZE`"
         )
     if anchored.size > newest.size:
         raise StartupError(

@@ -319,6 +319,23 @@ class LmdbStore:
         self._check_usable()
         return (self._env.info()["last_pgno"] + 1) * self._page_size
 
+    def copy(self, directory: Path, snapshot: LmdbSnapshot) -> None:
+        """Write what a snapshot shows as a store of its own into an existing directory without one.
+
+        Writers go on meanwhile, but no page that they free is used again: the file grows. Pages that hold nothing any
+        more are left out. Nothing is flushed; the caller does that before the copy counts.
+
+        Raises:
+            StartupError: The directory has a store, or the copy cannot be written.
+            IntegrityError: The data file is damaged.
+        """
+        try:
+            snapshot.copy(self._env, directory)
+        except _DAMAGE as error:
+            raise IntegrityError(f"{self._path} is damaged: {error}; run fsck") from error
+        except lmdb.Error as error:
+            raise StartupError(f"a copy cannot be written into {directory}: {error}") from error
+
     def clear_dead_readers(self) -> int:
         """Free the slots of processes that died while reading; return how many there were.
 

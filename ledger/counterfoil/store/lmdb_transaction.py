@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import lmdb
@@ -117,6 +118,11 @@ class LmdbSnapshot:
         self._views.check_open()
         cursor = self._txn.cursor(self._spaces[space])
         return self._scan(cursor, start, end, limit, reverse)
+
+    def copy(self, environment: lmdb.Environment, directory: Path) -> None:
+        """Have LMDB write what this snapshot shows into another directory; raises what LMDB raises."""
+        self._views.check_open()
+        environment.copy(str(directory), compact=True, txn=self._txn)
 
     def close(self) -> None:
         """End the snapshot and revoke its views."""

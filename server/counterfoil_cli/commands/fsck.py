@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from counterfoil_cli.console import JsonOption, emit, example, say
-from counterfoil_cli.progress import progress
+from counterfoil_cli.progress import progress, totals
 
-_EPILOG = example("counterfoil fsck ledger")
+_EPILOG = example("counterfoil fsck ledger", "counterfoil fsck ledger --new-anchor 20002")
 
 # A store that is broken all over would fill the screen; the first places tell where to look.
 _PROBLEMS_SHOWN_MAX = 100
@@ -23,12 +23,14 @@ def register(app: typer.Typer) -> None:
 def fsck(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `counterfoil init` made.")],
     new_anchor: Annotated[
-        bool,
+        int | None,
         typer.Option(
-            help="Make a new anchor from the store after the check. Only when the old one is lost for good and this "
-            "store is known to be the newest: the anchor is what tells."
+            metavar="SIZE",
+            min=1,
+            help="Make a new anchor after the check: you decide that this log ended at SIZE entries. Only when the old "
+            "anchor is lost for good and nothing beyond SIZE was ever signed; else two histories will be.",
         ),
-    ] = False,
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Rebuild everything from the entries and compare it with what is stored.
@@ -36,20 +38,13 @@ def fsck(
     Leaves, commitments, chain, tree, tiles, duplicate index, catalogue, checkpoint and anchor. It only reads, and works
     beside a running server. Exit codes: 0 all is well, 1 something is wrong, 2 it could not be checked.
     """
+    from counterfoil_server.decide import renew_anchor
     from counterfoil_server.directory import fsck as check
-    from counterfoil_server.directory import renew_anchor
 
     with progress("Checking entries", None) as advance:
-        done_before = 0
-
-        def report_progress(done: int, total: int) -> None:
-            nonlocal done_before
-            advance(done - done_before, total)
-            done_before = done
-
-        report = check(directory, report_progress, with_anchor=not new_anchor)
-    if new_anchor and report.sound:
-        renew_anchor(directory)
+        report = check(directory, totals(advance), with_anchor=new_anchor is None)
+    if new_anchor is not None and report.sound:
+        renew_anchor(directory, new_anchor)
     count = len(report.problems) + report.more
     if json:
         emit(
@@ -63,8 +58,8 @@ def fsck(
         )
     elif report.sound:
         entries = f"{report.size:,} {'entry is' if report.size == 1 else 'entries are'}"
-        if new_anchor:
-            say("A new anchor was made from the newest checkpoint.")
+        if new_anchor is not None:
+            say(f"A new anchor was made: by your word this log ended at {new_anchor:,} entries.")
         say(f"All is well: {entries} sound ({report.records_per_second:,.0f} a second).")
     else:
         for each in report.problems[:_PROBLEMS_SHOWN_MAX]:

@@ -20,7 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Receipts in any form.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Receipts in any form, or folders of exports."),
+    ],
     key: Annotated[
         list[str] | None,
         typer.Option("--key", metavar="VKEY", help="The log's verifier key; repeatable."),
@@ -35,7 +38,7 @@ def verify(
         bool, typer.Option("--json", help="Answer with a JSON list, an object for each file.")
     ] = False,
 ) -> None:
-    """Check receipts offline: no ledger, no network.
+    """Check receipts and exports offline: no ledger, no network.
 
     Exit codes: 0 all are good, 1 one of them is bad, 2 it cannot be told (a file that cannot be read, an unknown form or
     key).
