@@ -115,6 +115,11 @@ class Log:
             raise OutcomeUnknown(f"the commit failed: {error}") from error
         return results
 
+    def close(self) -> None:
+        """Close store and anchor; nobody may be reading or appending."""
+        self.store.close()
+        self._anchor.close()
+
     def _append_group(
         self, transaction: Transaction, batches: Sequence[Batch], now_us: int
     ) -> list[Appended | CounterfoilError]:

@@ -35,7 +35,7 @@ def backup(
     Every record that was acknowledged before is in it. The folder appears when all of it is on the disk; nothing is
     overwritten. It holds all records in the clear. The anchor is not in it: keep that on another disk.
     """
-    from counterfoil_server.backup import take_backup
+    from counterfoil_server.backup.take import take_backup
 
     manifest = take_backup(directory, target, with_key=with_key)
     tree = manifest.checkpoint

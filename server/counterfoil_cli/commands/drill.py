@@ -37,7 +37,7 @@ def drill(
     beside a running server, and removes what it made. Exit codes: 0 the backup can be relied upon, 1 it cannot, 2 the
     ledger could not be read.
     """
-    from counterfoil_server.backup import run_drill
+    from counterfoil_server.backup.drill import run_drill
 
     with progress("Checking entries", None) as advance:
         report = run_drill(directory, totals(advance), scratch=scratch, entries=entries)

@@ -41,7 +41,8 @@ def restore(
     for_reading: Annotated[
         bool,
         typer.Option(
-            "--for-reading", help="Make a copy that is read, exported and checked, and does not start."
+            "--for-reading",
+            help="Make a copy that is read, exported and checked, and does not start.",
         ),
     ] = False,
     json: JsonOption = False,
@@ -51,7 +52,7 @@ def restore(
     A backup that is older than what was signed is refused, because going on from it would sign a second history. When
     the anchor is not at hand the ledger is restored and will not start; the answer says what is missing.
     """
-    from counterfoil_server.backup import restore as put_back
+    from counterfoil_server.backup.restore import restore as put_back
 
     with progress("Checking entries", None) as advance:
         restored = put_back(

@@ -153,5 +153,5 @@ def _expect_no_start(report: DrillReport, restored: Restored) -> None:
         log = open_log(restored.settings)
     except StartupError:
         return
-    log.store.close()
+    log.close()
     report.problems.append("the restored copy opened for writing, without an anchor")
