@@ -65,12 +65,12 @@ class Drill:
             self.copies.append(self._copy())
             if len(self.copies) > _COPIES_KEPT:
                 shutil.rmtree(self.copies.pop(0).whole.parent)
-            if commits := self.chance.choice((0, 1, 1, 2, 4)):
+            if commits := self.chance.choice((0, 0, 1, 2, 4)):
                 grow(self.ledger, self.journal, commits, self.chance.randrange(1, 9))
             way = chosen[number % len(chosen)]
             # Often the copy that was just taken, which may be the newest.
             copy = (
-                self.copies[-1] if self.chance.random() < 0.4 else self.chance.choice(self.copies)
+                self.copies[-1] if self.chance.random() < 0.5 else self.chance.choice(self.copies)
             )
             self._try(way, copy)
         with running(self.ledger) as log:
