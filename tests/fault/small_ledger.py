@@ -11,6 +11,7 @@ from pathlib import Path
 from counterfoil.log import Appended, Log, prepare_batch
 from counterfoil.log.read import read_checkpoint
 from counterfoil.record import USAGE
+from counterfoil.store import Snapshot
 from counterfoil_server.directory import create, hold_lock, load, load_signer, open_log, open_store
 
 from ..log.bench import seed, usage_body
@@ -63,9 +64,15 @@ def write(log: Log, journal: Journal, count: int = 1) -> Appended:
 def look(log: Log, journal: Journal) -> int:
     """Show the client the newest checkpoint and let it ask for proofs; the log's size."""
     with log.store.snapshot() as snapshot:
-        journal.saw(read_checkpoint(snapshot)[1])
-        journal.compare(snapshot)
-        return read_checkpoint(snapshot)[0]
+        return look_at(snapshot, journal)
+
+
+def look_at(snapshot: Snapshot, journal: Journal) -> int:
+    """The same for a snapshot of a store that nobody serves."""
+    size, note = read_checkpoint(snapshot)
+    journal.saw(note)
+    journal.compare(snapshot)
+    return size
 
 
 def grow(directory: Path, journal: Journal, commits: int, count: int = 1) -> None:
