@@ -10,7 +10,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format generate fuzz bench bench-growth bench-long clean
+.PHONY: help venv demo test check format generate fuzz bench bench-growth bench-long clean old-copies
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,10 @@ bench-long: venv ## Both in their long forms: up to 10 M and 50 M records; takes
 	@$(BIN)/python benchmarks/bench.py --long $(OPTIONS)
 	@$(BIN)/python benchmarks/growth.py --long
 	@$(BIN)/python benchmarks/plot.py benchmarks/results/latest-growth.json --output benchmarks/results/latest-growth.svg
+
+old-copies: venv ## Put 1,000 old copies of a ledger back; none may sign a second history
+	@echo "== old copies"
+	@COUNTERFOIL_FAULTS_LONG=1 $(BIN)/pytest -n0 tests/fault/test_old_copies.py
 
 clean: ## Remove .venv, caches and build output
 	@echo "== clean"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from counterfoil.errors import CounterfoilError
-from counterfoil.log.nodes import read_node
+from counterfoil.log.nodes import Nodes
 from counterfoil.log.state import read_state
 from counterfoil.note import parse_checkpoint
 from counterfoil.store import Snapshot
@@ -38,11 +38,10 @@ class Journal:
         if sizes[-1] > read_state(snapshot).size:
             self.forks.append(f"a tree of size {sizes[-1]} was signed, and its entries are gone")
             return
+        read = Nodes(snapshot).read
         for old, new in itertools.pairwise(sizes):
             try:
-                proof = prove_consistency(
-                    old, new, lambda level, at: read_node(snapshot, level, at)
-                )
+                proof = prove_consistency(old, new, read)
                 verify_consistency(old, new, self.roots[old], self.roots[new], proof)
             except CounterfoilError as error:
                 self.forks.append(f"size {old} does not lead to size {new}: {error}")

@@ -88,6 +88,7 @@ class Drill:
     def _try(self, way: str, copy: Copy) -> None:
         newest = copy.size == size_of(self.ledger)
         may_start, reason, put = WAYS[way]
+        target = None
         try:
             target = put(self, copy)
             with running(target) as log:
@@ -95,6 +96,8 @@ class Drill:
                 write(log, self.journal)
         except StartupError as error:
             self.refused[way] += 1
+            if target is not None:
+                shutil.rmtree(target)
             if reason not in str(error):
                 self.wrong.append(f"{way}: refused for another reason: {error}")
             if newest and may_start:
