@@ -21,6 +21,9 @@ from harness.ledger import Directory, Server
 from harness.rows import BATCH_ROWS
 from harness.step import Sample, Step
 
+from counterfoil.keys import Verifier
+from counterfoil.log import Anchor
+
 Say = Callable[[str], None]
 
 # Single records among the events: one in two hundred, so that lists have something at each size.
@@ -200,6 +203,10 @@ def _copy(directory: Directory, folder: Path) -> Iterator[Directory]:
     place = folder / "copy"
     try:
         shutil.copytree(directory.path, place)
+        # A copied anchor is refused, and rightly. Here the copy is the only one that signs, and goes away unseen.
+        anchor = Anchor(place / "anchor", Verifier.parse(directory.vkey))
+        anchor.take_place()
+        anchor.close()
         yield Directory(place, directory.vkey)
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -21,8 +21,9 @@ def measure(
     batches: int,
     seed: int,
     variant: Variant = PLAIN,
+    streams: int | None = None,
 ) -> Sample:
-    """Stream batches into a directory.
+    """Stream batches into a directory, over the usual number of streams or over another one.
 
     Returns:
         records_per_s over acknowledged and verified records; server and client processor time per record in
@@ -38,7 +39,7 @@ def measure(
             "vkey": directory.vkey,
             "seed": seed,
             "batches": batches,
-            "streams": STREAMS[workers],
+            "streams": streams or STREAMS[workers],
             "rich": variant.rich,
         }
         with (

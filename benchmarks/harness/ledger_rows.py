@@ -97,11 +97,11 @@ class LedgerRows:
             )
 
     def _directory(self, size: int) -> AbstractContextManager[Directory]:
-        return nullcontext(self._filled[size]) if size else _fresh(self._folder)
+        return nullcontext(self._filled[size]) if size else fresh(self._folder)
 
 
 @contextmanager
-def _fresh(folder: Path) -> Iterator[Directory]:
+def fresh(folder: Path) -> Iterator[Directory]:
     """A new ledger, removed afterwards."""
     place = Path(tempfile.mkdtemp(prefix="fresh-", dir=folder))
     try:

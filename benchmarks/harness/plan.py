@@ -42,6 +42,9 @@ class Plan:
         connections: of PostgreSQL, one backend each.
         rival_batches, rival_s, rival_rounds: for what is slow, or only stands beside: no more batches, seconds and
             rounds than these.
+        latencies: a method, how many callers, and the part of their capacity that they offer; each for latency_s, after
+            a closed loop of capacity_s has shown the capacity.
+        overload_s, after_s: how long ten times the capacity is offered, and half of it afterwards.
         judged: the numbers are held against the targets.
         budget_s: no further round begins when it would probably end later than this.
     """
@@ -58,12 +61,38 @@ class Plan:
     rival_batches: int = 160
     rival_s: float = 2.5
     rival_rounds: int = 3
+    latencies: tuple[tuple[str, int, float], ...] = (
+        ("training", 64, 0.5),
+        ("training", 64, 0.9),
+        ("usage", 64, 0.5),
+    )
+    capacity_s: float = 3.0
+    latency_s: float = 4.0
+    overload_s: float = 5.0
+    after_s: float = 11.0
     judged: bool = True
     budget_s: float = 480.0
 
 
 DEFAULT: Final = Plan()
-LONG: Final = Plan(sizes=(0, 1_000_000, 10_000_000), call_s=8.0, rival_s=10.0, budget_s=3600.0)
+LONG: Final = Plan(
+    sizes=(0, 1_000_000, 10_000_000),
+    call_s=8.0,
+    rival_s=10.0,
+    latencies=tuple(
+        (method, callers, part)
+        for method, callers in (
+            ("training", 1),
+            ("training", 64),
+            ("training", 1024),
+            ("usage", 64),
+        )
+        for part in (0.5, 0.9)
+    ),
+    latency_s=10.0,
+    overload_s=10.0,
+    budget_s=3600.0,
+)
 # Shows that the harness works; its numbers mean nothing.
 TINY: Final = Plan(
     sizes=(2_000,),
@@ -78,5 +107,10 @@ TINY: Final = Plan(
     rival_batches=3,
     rival_s=60.0,
     rival_rounds=1,
+    latencies=(("training", 4, 0.5), ("usage", 2, 0.5)),
+    capacity_s=0.5,
+    latency_s=0.5,
+    overload_s=0.5,
+    after_s=1.0,
     judged=False,
 )

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import machine, postgres, postgres_rows, rivals, write_path
+from harness import latency_rows, machine, postgres, postgres_rows, rivals, write_path
 from harness.child import Failed
 from harness.clock import stopwatch_s
 from harness.ledger_rows import LedgerRows
@@ -70,6 +70,7 @@ def run(plan: Plan, folder: Path, say: Say, programs: Programs) -> Measured:
             if number + 1 < plan.rounds and 2 * ended_s - begun_s - started_s > plan.budget_s:
                 say(f"no time for another round within {plan.budget_s:.0f} s")
                 break
+    _take(measured, latency_rows.steps(plan, folder, logs), 0, say)
     _take(measured, rows.last(), 0, say)
     measured.seconds = stopwatch_s() - started_s
     return measured

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from harness import postgres_rows, write_path
+from harness import latency_rows, postgres_rows, write_path
 from harness.plan import VARIANTS, Plan
 from harness.rivals import RIVALS
 from harness.rounds import Measured
@@ -58,6 +58,8 @@ def lines(plan: Plan, measured: Measured) -> Iterator[Line]:
                 told = f"{plan.callers} callers, {how}, {count_of(workers, 'worker')}"
                 label = f"RecordTraining, {told}, log {size_of(size)}"
                 yield _line(measured, f"training/{size}/{workers}/{how}", label, _LEDGER_LACKS)
+    for key, label in latency_rows.labels(plan):
+        yield _line(measured, key, label, _LEDGER_LACKS)
     for size in plan.sizes:
         yield from _offline_lines(plan, measured, size)
 
@@ -108,6 +110,24 @@ def restarts(plan: Plan, measured: Measured) -> Iterator[Line]:
             label = f"Start to ready, {count_of(workers, 'worker')}, log {size_of(size)}"
             metrics = {"ready_s": spread} if spread else {}
             yield Line(f"restart/{size}/{workers}", label, "", metrics)
+
+
+def overload_told(measured: Measured) -> Iterator[str]:
+    """What became of ten times the calls that the server can answer, and what came after them."""
+    for sample in measured.samples.get(latency_rows.OVERLOAD, ()):
+        ends = ", ".join(
+            f"{sample[f'{name}_per_s']:,.0f} {told}"
+            for name, told in (
+                ("records", "accepted"),
+                ("refused", f"refused (p99 {sample['refused_p99_ms']:.0f} ms)"),
+                ("held_back", "held back by clients whose calls were all under way"),
+            )
+        )
+        after = [f"{sample[name]:,.0f}" for name in sample if name.startswith("after_")]
+        yield (
+            f"overload: capacity {sample['capacity_per_s']:,.0f} calls/s, offered "
+            f"{sample['offered_per_s']:,.0f}/s: {ends}; answered in each second after: {' '.join(after)}"
+        )
 
 
 def lock_shares(plan: Plan, measured: Measured) -> Iterator[tuple[int, float]]:

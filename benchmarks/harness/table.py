@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from harness.plan import Plan
 from harness.rounds import Measured
-from harness.summary import Line, Spread, count_of, lines, lock_shares, restarts
+from harness.summary import Line, Spread, count_of, lines, lock_shares, overload_told, restarts
 from harness.targets import targets
 
 FORMAT: Final = "counterfoil/benchmark@v1"
@@ -44,6 +44,7 @@ def format_table(plan: Plan, measured: Measured) -> str:
     for workers, share in lock_shares(plan, measured):
         told = f"stream ingest with {count_of(workers, 'worker')}, log empty"
         text.append(f"{told}: {share:.0%} of what the write lock lets pass in groups of 8 batches")
+    text += overload_told(measured)
     for target in targets(plan, measured):
         sign, verdict = (">=" if target.at_least else "<="), "met" if target.met else "NOT MET"
         value, bound = _round(target.value), _round(target.bound)

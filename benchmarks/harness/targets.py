@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness import latency_rows
 from harness.plan import Plan
 from harness.postgres_rows import UNIQUE
 from harness.rounds import Measured
@@ -52,8 +53,21 @@ def targets(plan: Plan, measured: Measured) -> Iterator[Target]:
         raw = statistics.median(measured.of(key, "raw_bytes_per_record"))
         what = f"bytes stored per record of {raw:.0f}, log {size_of(largest)}"
         yield Target(what, statistics.median(stored), 1.7 * raw + 74, at_least=False)
+    yield from _latency_targets(measured)
     if checks := measured.of(f"fsck/{largest}", "records_per_s"):
         yield Target(f"fsck at {size_of(largest)}, records/s", checks[0], 150_000, at_least=True)
+
+
+def _latency_targets(measured: Measured) -> Iterator[Target]:
+    calm = latency_rows.Row("training", 64, 0.5)
+    bounds = (
+        (calm.key, "p99_ms", f"{calm.label}, p99 ms", 10),
+        (latency_rows.OVERLOAD, "p99_ms", "accepted under overload, p99 ms", 1_000),
+        (latency_rows.OVERLOAD, "recovery_s", "full speed after an overload, s", 10),
+    )
+    for key, name, what, bound in bounds:
+        if found := measured.of(key, name):
+            yield Target(what, statistics.median(found), bound, at_least=False)
 
 
 def _best_rate(measured: Measured, prefix: str) -> float:

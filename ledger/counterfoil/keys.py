@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -42,6 +43,7 @@ SIGNATURE_SIZE = 64
 KEY_ID_SIZE = 4
 
 _PRIVATE_MARK = "PRIVATE+KEY+"
+_UNFIT_IN_NAME = re.compile(r"[\s\x00-\x1f+]")
 
 
 def key_id(name: str, key_type: int, public_key: bytes) -> bytes:
@@ -65,7 +67,7 @@ def check_key_name(name: str) -> None:
     """
     if type(name) is not str or not name:
         raise VerificationError("key name is empty")
-    if any(character.isspace() or character < " " or character == "+" for character in name):
+    if _UNFIT_IN_NAME.search(name):
         raise VerificationError("key name has a space, a plus sign or a control character")
     try:
         size_bytes = len(name.encode())

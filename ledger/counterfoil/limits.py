@@ -50,9 +50,18 @@ VALUE_SIZE_BYTES_MAX = 1 * MIB
 GROUP_RECORDS_MAX = 20_000
 GROUP_BATCHES_MAX = 256
 
-# What waits for the writer. Beyond it callers are pushed back.
+# What waits for the writer. Beyond it callers are pushed back. A call costs about half a millisecond, a record in a batch
+# some microseconds: the last in line waits about half a second.
+QUEUE_BATCHES_MAX = 1024
 QUEUE_RECORDS_MAX = 60_000
 QUEUE_SIZE_BYTES_MAX = 64 * MIB
+
+# Calls under way at a time on one connection; HTTP/2 makes the client keep back the others.
+CONNECTION_CALLS_MAX = 1024
+
+# Calls of all connections that have come in and that nobody has looked at. Far above what is looked at in a second, so
+# that calls are refused with a reason; and some hundred MiB at most.
+PENDING_CALLS_MAX = 16_384
 
 # Batches of one stream that may be unanswered.
 STREAM_WINDOW_BATCHES = 8

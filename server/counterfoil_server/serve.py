@@ -16,13 +16,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from counterfoil.errors import StartupError
-from counterfoil.limits import MESSAGE_SIZE_BYTES_MAX
+from counterfoil.limits import CONNECTION_CALLS_MAX, MESSAGE_SIZE_BYTES_MAX, PENDING_CALLS_MAX
 from counterfoil.log.state import read_state
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import Settings, hold_lock, load, open_log
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages
-from counterfoil_server.rpc import SERVICES, make_handler
+from counterfoil_server.rpc import SERVICES, add_service
+from counterfoil_server.rpc.push_back import PushBack
 from counterfoil_server.sequencer import Sequencer
 from counterfoil_server.telemetry import set_up_logging
 from counterfoil_server.workers import run_workers
@@ -44,7 +45,13 @@ _OPTIONS: Final = (
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-    ("grpc.max_concurrent_streams", 1024),
+    # More calls than this wait in the client, where they can be given up, and not unseen in the server.
+    ("grpc.max_concurrent_streams", CONNECTION_CALLS_MAX),
+    # gRPC would also count calls that have ended and are not yet freed, and refuse others for them, without a reason.
+    ("grpc.http.overload_protection", 0),
+    # Above these gRPC cancels calls that nobody has taken in yet, some at first and then all of them.
+    ("grpc.server.max_pending_requests", PENDING_CALLS_MAX // 2),
+    ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS_MAX),
 )
 
 
@@ -98,14 +105,11 @@ async def _run(
     ledger = Ledger(settings, log, sequencer, Pages(log.secret))
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
     server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))])
+    push_back = PushBack(sequencer)
     for service in SERVICES:
-        server.add_generic_rpc_handlers((make_handler(service(ledger)),))
-    checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        add_service(server, service(ledger), push_back)
     names = [service.DESCRIPTOR.full_name for service in SERVICES]
-    reflection.enable_server_reflection(
-        [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server
-    )
+    checks = _add_companions(server, names)
     _bind(server, address)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -133,6 +137,26 @@ async def _run(
         )
         return EXIT_OUTCOME_UNKNOWN
     return EXIT_OK
+
+
+class _Unregistered:
+    """A server that takes handlers and no registrations: each registered name costs every call a few microseconds."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, *_: object) -> None:
+        """Leave it: the generic handlers answer for the same methods."""
+
+
+def _add_companions(server: grpc.aio.Server, names: list[str]) -> health.aio.HealthServicer:
+    """Add health and reflection, for services of these names."""
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, _Unregistered(server))
+    reflection.enable_server_reflection(
+        [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], _Unregistered(server)
+    )
+    return checks
 
 
 def _stop_without_parent(stop: asyncio.Event) -> None:

@@ -38,6 +38,7 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
             "blake3",
             "google",
             "grpc",
+            "grpc_channelz",
             "grpc_health",
             "grpc_reflection",
             "grpc_status",

@@ -1,6 +1,6 @@
 """The gRPC edge. A new service is one new file and one line in ``SERVICES``."""
 
-from counterfoil_server.rpc.assemble import Servicer, make_handler
+from counterfoil_server.rpc.assemble import Servicer, add_service
 from counterfoil_server.rpc.log_service import LogService
 from counterfoil_server.rpc.payout_service import PayoutService
 from counterfoil_server.rpc.training_service import TrainingService
@@ -8,4 +8,4 @@ from counterfoil_server.rpc.usage_service import UsageService
 
 SERVICES = (LogService, TrainingService, UsageService, PayoutService)
 
-__all__ = ["SERVICES", "Servicer", "make_handler"]
+__all__ = ["SERVICES", "Servicer", "add_service"]

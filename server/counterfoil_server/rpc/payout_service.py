@@ -13,7 +13,7 @@ class PayoutService(Servicer):
     """Money owed or sent to a creator for a period."""
 
     DESCRIPTOR = payout_service_pb2.DESCRIPTOR.services_by_name["PayoutService"]
-    RAW = frozenset({"RecordPayout"})
+    WRITES = frozenset({"RecordPayout"})
 
     def __init__(self, ledger: Ledger) -> None:
         """Serve one ledger."""

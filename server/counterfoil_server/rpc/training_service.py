@@ -13,7 +13,7 @@ class TrainingService(Servicer):
     """Who said that which data went into which model."""
 
     DESCRIPTOR = training_service_pb2.DESCRIPTOR.services_by_name["TrainingService"]
-    RAW = frozenset({"RecordTraining"})
+    WRITES = frozenset({"RecordTraining"})
 
     def __init__(self, ledger: Ledger) -> None:
         """Serve one ledger."""

@@ -32,10 +32,10 @@ class _Pending(NamedTuple):
 
 
 class UsageService(Servicer):
-    """Usage from model hosts. Methods that take batches get the raw bytes, because these are what is logged."""
+    """Usage from model hosts."""
 
     DESCRIPTOR = usage_service_pb2.DESCRIPTOR.services_by_name["UsageService"]
-    RAW = frozenset({"AppendUsage"})
+    WRITES = frozenset({"AppendUsage"})
 
     def __init__(self, ledger: Ledger) -> None:
         """Serve one ledger."""
@@ -91,27 +91,35 @@ class UsageService(Servicer):
         requests: AsyncIterator[bytes],
         pending: "asyncio.Queue[_Pending | Exception | None]",
     ) -> None:
-        """Read, check and queue batches. Reading stops while the window or the queue is full: flow control does the rest."""
+        """Read, check and queue batches. Reading stops while the window or the queue is full: flow control does the rest.
+
+        A stream that waits for room holds one message as it came, and nothing made from it.
+        """
         try:
             async for data in requests:
-                received = parse_stream_batch(data)
-                sequence = received.request.sequence
-                if sequence < 1:
-                    told = "sequence counts the batches of a stream from 1 on"
-                    raise InvalidInput(told, field="batch.sequence", reason=problem.MISSING)
-                intake = check_received(
-                    self._ledger,
-                    received,
-                    hello.submitter,
-                    size_bytes=len(data),
-                    stream_id=hello.stream_id,
-                    sequence=sequence,
-                )
-                outcome = await self._ledger.sequencer.offer_when_room(intake.batch)
+                async with self._ledger.sequencer.turn():
+                    sequence, intake = self._check(hello, data)
+                    outcome = self._ledger.sequencer.offer(intake.batch)
                 await pending.put(_Pending(sequence, intake, outcome))
             await pending.put(None)
         except Exception as error:  # noqa: BLE001 - raised again where the stream is answered
             await pending.put(error)
+
+    def _check(self, hello: usage_service_pb2.StreamHello, data: bytes) -> tuple[int, Intake]:
+        received = parse_stream_batch(data)
+        sequence = received.request.sequence
+        if sequence < 1:
+            told = "sequence counts the batches of a stream from 1 on"
+            raise InvalidInput(told, field="batch.sequence", reason=problem.MISSING)
+        intake = check_received(
+            self._ledger,
+            received,
+            hello.submitter,
+            size_bytes=len(data),
+            stream_id=hello.stream_id,
+            sequence=sequence,
+        )
+        return sequence, intake
 
     async def _end_when_stopping(
         self, pending: "asyncio.Queue[_Pending | Exception | None]"
