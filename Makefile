@@ -59,6 +59,14 @@ fuzz: venv ## Fuzz the compiled twin under sanitizers (CASES=1000000)
 	@echo "== fuzz"
 	@$(BIN)/python scripts/fuzz_twin.py --cases $(or $(CASES),1000000)
 
+torture-quick: venv ## kill -9 under load, 300 times; takes minutes
+	@echo "== torture, quick"
+	@$(BIN)/python -m tests.fault.torture --cycles 300 --name kill-quick
+
+torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000)
+	@echo "== torture"
+	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000)
+
 generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
 	@echo "== protoc"
 	@$(BIN)/python scripts/generate.py
