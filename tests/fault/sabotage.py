@@ -56,9 +56,11 @@ def ignore_failed_commits() -> None:
     """Take a commit that failed for one that was done, and go on."""
     commit = LmdbStore._commit
 
-    def _commit(self: LmdbStore, transaction: Any) -> None:
+    def _commit(self: LmdbStore, transaction: Any) -> bool:
         with suppress(Exception):
             commit(self, transaction)
+        self._unknown = False
+        return True
 
     _replace(LmdbStore, "_commit", _commit)
 

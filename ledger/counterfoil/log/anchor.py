@@ -8,6 +8,7 @@ one in place, so that a write torn by a power cut damages the slot that was abou
 told by its signature. All workers share the file; a lock keeps it from going backwards.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -83,6 +84,9 @@ class Anchor:
         """Make a checkpoint the newest one, durably, unless there is a newer one.
 
         A crash before the sync leaves the one before it: the anchor lags, which is safe.
+
+        Raises:
+            OSError: it could not be written, or only in part.
         """
         with self._locked():
             slots = self._read_slots()
@@ -90,7 +94,10 @@ class Anchor:
             if size <= max(sizes):
                 return
             oldest = sizes.index(min(sizes))
-            os.pwrite(self._file, note.ljust(SLOT_SIZE, b"\0"), oldest * SLOT_SIZE)
+            slot = note.ljust(SLOT_SIZE, b"\0")
+            if os.pwrite(self._file, slot, oldest * SLOT_SIZE) != SLOT_SIZE:
+                # Half a note is none: the anchor would lag behind what is answered from now on.
+                raise OSError(errno.EIO, "the anchor was written in part", str(self.path))
             os.fdatasync(self._file)
             slots[oldest], sizes[oldest] = note, size
             self._known = dict(zip(slots, sizes, strict=True))

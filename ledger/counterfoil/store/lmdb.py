@@ -22,12 +22,15 @@ commit: meta page written (O_DSYNC) before or after: 120 bytes in one sector, so
 ==================================  ================================================================
 
 Readers in any process see a commit only once its meta page is on the disk, with the exception of the
-killed writer in the table. If the flush itself fails, LMDB reports it once and forgets it; so this
-class refuses every transaction after a failed commit until the store is opened anew.
+killed writer in the table. If the flush itself fails, the system reports it once and forgets it; so
+this class refuses every transaction after a failed commit until the store is opened anew. Two
+failures are no reason for that when LMDB still shows the state before: no room is `StoreFull`, and
+after an interruption by a signal the transaction runs again, with its writes and its flush.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,6 +61,8 @@ DRAIN_S_MAX: Final = 5.0
 _ATTEMPTS: Final = 10
 _RETRY_AFTER_S: Final = 0.05
 
+# A disk with less than this is full: what a failed commit wrote stays in the file, and takes the last of it.
+_FULL_BYTES: Final = MIB
 _DAMAGE: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
 
@@ -180,7 +185,13 @@ class LmdbStore:
         flush makes sure that the page is on the disk, and not in the page cache alone.
         """
         self._env.begin(write=True).abort()
-        self._env.sync(True)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._env.sync(True)
+                return
+            except lmdb.Error as error:
+                if error.code != errno.EINTR or attempt == _ATTEMPTS:
+                    raise
 
     def _open_space(self, space: str) -> _Database:
         try:
@@ -257,7 +268,7 @@ class LmdbStore:
             self._env.set_mapsize(0)
 
     def transact(self, fn: Callable[[Transaction], T]) -> T:
-        """See `Store.transact`. LMDB runs ``fn`` once."""
+        """See `Store.transact`. ``fn`` runs again when a signal interrupted the commit."""
         if self._writer_thread == get_ident():
             raise RuntimeError("a transaction was begun inside a transaction")
         with self._writer:
@@ -266,15 +277,17 @@ class LmdbStore:
                 raise RuntimeError("this store was opened to be read only")
             if self._unknown:
                 raise OutcomeUnknown("an earlier commit failed; open the store anew")
-            transaction = LmdbTransaction(self._begin_write(), self._spaces, self._lasting)
-            self._writer_thread = get_ident()
-            try:
-                result = fn(transaction)
-                self._commit(transaction)
-            finally:
-                self._writer_thread = None
-                transaction.close()
-            return result
+            for _ in range(_ATTEMPTS):
+                transaction = LmdbTransaction(self._begin_write(), self._spaces, self._lasting)
+                self._writer_thread = get_ident()
+                try:
+                    result = fn(transaction)
+                    if self._commit(transaction):
+                        return result
+                finally:
+                    self._writer_thread = None
+                    transaction.close()
+        raise Busy("commits are interrupted again and again", retry_after_s=_RETRY_AFTER_S)
 
     def _begin_write(self) -> lmdb.Transaction[memoryview]:
         for _ in range(_ATTEMPTS):
@@ -287,9 +300,12 @@ class LmdbStore:
                 raise OutcomeUnknown("LMDB gave up after a failed write; open anew") from error
         raise Busy("the map keeps growing", retry_after_s=_RETRY_AFTER_S)
 
-    def _commit(self, transaction: LmdbTransaction) -> None:
+    def _commit(self, transaction: LmdbTransaction) -> bool:
+        """Commit; False when an interruption left everything as it was."""
+        number = transaction.number
         try:
             transaction.commit()
+            return True
         except StoreFull:
             raise
         except lmdb.MapFullError as error:
@@ -298,10 +314,34 @@ class LmdbStore:
         except BaseException as error:
             if transaction.failure is not None:
                 raise
+            if isinstance(error, lmdb.Error) and self._is_before(number):
+                if error.code == errno.EINTR:
+                    return False
+                if self._is_full(error):
+                    raise StoreFull(f"the disk of the store is full: {error}") from error
             self._unknown = True
             if isinstance(error, Exception):
                 raise OutcomeUnknown("the commit may or may not have been stored") from error
             raise
+
+    def _is_before(self, number: int) -> bool:
+        """Whether a commit that failed has certainly left the state before it.
+
+        LMDB writes the meta page last, after the flush of the pages. If that very write fails it gives up for good. Pages
+        that did not reach the disk are referred to by no state, and are written whole before one does.
+        """
+        try:
+            self._env.begin(write=True).abort()
+        except lmdb.Error:
+            return False
+        return self._env.info()["last_txnid"] < number
+
+    def _is_full(self, error: lmdb.Error) -> bool:
+        """Whether a commit failed for want of room. LMDB says "I/O error" of a write that a full disk cut short."""
+        if error.code == errno.EIO:
+            disk = os.statvfs(self._path)
+            return disk.f_bavail * disk.f_frsize < _FULL_BYTES
+        return error.code in (errno.ENOSPC, errno.EDQUOT)
 
     def room(self) -> int:
         """See `Store.room`: what map and disk still hold, less the reserve.
