@@ -242,4 +242,6 @@ class Arena:
         """Every event that the host noted is logged once, and the receipts in its folder are good and cover it."""
         for path in sorted((self.folder / "spool").rglob("*.receipt")):
             judge.take_receipt(path.read_bytes())
-        judge.expect_hosted(read_ids(self.folder / f"{HOST}.ids"))
+        taken = read_ids(self.folder / f"{HOST}.ids")
+        judge.expect_hosted(taken)
+        judge.expect_proven(taken)

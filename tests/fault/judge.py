@@ -50,6 +50,7 @@ class Judge:
 
     vkey: str
     origin: str
+    host: str = HOST
     acknowledged: int = 0
     resent: int = 0
     receipts: int = 0
@@ -64,7 +65,7 @@ class Judge:
     _logged: list[bytes] = field(default_factory=list)
     _last: Checkpoint | None = None
     _hosted: Counter[str] = field(default_factory=Counter)
-    _host: bytes = record_prefix(HOST, _LIVE)
+    _proven: set[str] = field(default_factory=set)
 
     @property
     def clean(self) -> bool:
@@ -73,7 +74,7 @@ class Judge:
 
     def again(self) -> Judge:
         """A judge who knows nothing yet, for another look at everything."""
-        return Judge(self.vkey, self.origin)
+        return Judge(self.vkey, self.origin, self.host)
 
     def take(self, acknowledgements: Iterable[Acknowledged]) -> None:
         """Verify receipts against what was sent, and remember what they promise."""
@@ -108,6 +109,7 @@ class Judge:
         self.receipts += 1
         for index, record in enumerate(verified.records, verified.first_index):
             self._claim(index, record)
+            self._proven.add(UsageEvent.FromString(parse_record(record).body).event_id)
 
     def look(self, address: str) -> None:
         """Read what is new in the log, each entry verified against a checkpoint, and compare.
@@ -144,6 +146,7 @@ class Judge:
 
         A client of these tests sends an event again in the same bytes, so that logged twice it is the same record twice.
         """
+        prefix = record_prefix(self.host, _LIVE)
         for index, record in entries:
             if index != len(self._logged):
                 self._fault("invalid", f"entry {index} came in the place of {len(self._logged)}")
@@ -155,7 +158,7 @@ class Judge:
             if digest in self._seen:
                 self._fault("duplicates", f"entry {index} repeats an earlier one")
             self._seen.add(digest)
-            if record.startswith(self._host):
+            if record.startswith(prefix):
                 body = parse_record(record).body
                 self._hosted[UsageEvent.FromString(body).event_id] += 1
 
@@ -168,6 +171,12 @@ class Judge:
         repeated = [name for name, count in self._hosted.items() if count > 1]
         if repeated:
             self._fault("duplicates", f"{repeated[0]} and {len(repeated) - 1} others of the host")
+
+    def expect_proven(self, names: Iterable[str]) -> None:
+        """The kept receipts must cover every event that the host's spool had taken."""
+        for name in names:
+            if name not in self._proven:
+                self._fault("lost", f"no kept receipt covers event {name}")
 
     def _claim(self, index: int, record: bytes) -> None:
         digest = _digest(record)

@@ -7,6 +7,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ _AGAIN = {
 _WINDOW = 4
 _TIMEOUT_S = 30.0
 _PAUSE_S = 0.01
+# How long a host waits for its events to settle before it goes on.
+_SCRIPT_S = 2.0
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 10),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -129,3 +132,18 @@ def report_for_ever(address: str, vkey: str, folder: Path, journal: Path) -> Non
             except SpoolFull:
                 break
         time.sleep(_PAUSE_S)
+
+
+def report_a_script(address: str, vkey: str, folder: Path, journal: Path) -> None:
+    """Be a host that reports three times twenty events, and that lives with whatever fails."""
+    file = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    options: Any = {"submitter": journal.stem, "trust": vkey, "batch_age_s": 0.01, "seed": 1}
+    with UsageReporter(address, folder, batch_events=20, **options) as reporter:
+        for _ in range(3):
+            for _ in range(20):
+                try:
+                    os.write(file, reporter.report(model_id="model_xyz").encode() + b"\n")
+                except (OSError, SpoolFull):
+                    continue
+            with suppress(TimeoutError):
+                reporter.flush(_SCRIPT_S).result()

@@ -10,9 +10,11 @@ from typing import Any
 from counterfoil.errors import CounterfoilError
 from counterfoil.log import Appended, Batch, Log
 from counterfoil.log import append as append_module
+from counterfoil.log import runs as runs_module
 from counterfoil.log.append import append_group
 from counterfoil.receipt import BatchReceipt, format_batch_receipt
 from counterfoil.store import LmdbStore, Transaction
+from counterfoil_server import compaction as compaction_module
 from counterfoil_server import usage as usage_module
 
 
@@ -75,7 +77,18 @@ def answer_with_bad_receipts() -> None:
     _replace(usage_module, "format_batch_receipt", format_badly)
 
 
-def _replace(owner: Any, name: str, function: Callable[..., Any]) -> None:
+def merge_early() -> None:
+    """Not a fault: merges of the catalog that are left to the background begin with a handful of entries."""
+    _replace(runs_module, "INLINE_COUNT_MAX", 15)
+
+
+def merge_never() -> None:
+    """Not a fault either: such merges fall due, and nobody makes them."""
+    merge_early()
+    _replace(compaction_module, "compact", lambda _store: False)
+
+
+def _replace(owner: Any, name: str, function: Any) -> None:
     setattr(owner, name, function)
 
 
@@ -86,5 +99,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         forget_duplicates,
         ignore_failed_commits,
         answer_with_bad_receipts,
+        merge_early,
+        merge_never,
     )
 }

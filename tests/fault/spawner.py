@@ -29,7 +29,7 @@ from counterfoil_cli.main import main as run_command
 # What the command imports only when it is asked to serve.
 from counterfoil_server import serve as _serve  # noqa: F401
 
-from .producer import call_for_ever, report_for_ever, stream_for_ever
+from .producer import call_for_ever, report_a_script, report_for_ever, stream_for_ever
 from .sabotage import SABOTAGES
 
 Task = dict[str, Any]
@@ -47,10 +47,17 @@ def serve(task: Task) -> int:
     return run_command([*command, "--workers", str(task["workers"])])
 
 
+def report(task: Task) -> None:
+    """Be a host with a spool that runs through a script, with a plan for the shim."""
+    ctypes.CDLL(None).shim_arm(task["plan"].encode())
+    report_a_script(task["address"], task["vkey"], Path(task["folder"]), Path(task["journal"]))
+
+
 TASKS: dict[str, Callable[[Task], int | None]] = {
     "serve": serve,
     "call": lambda task: call_for_ever(task["address"], Path(task["journal"]), task["size"]),
     "stream": lambda task: stream_for_ever(task["address"], Path(task["journal"]), task["size"]),
+    "script": report,
     "report": lambda task: report_for_ever(
         task["address"], task["vkey"], Path(task["folder"]), Path(task["journal"])
     ),

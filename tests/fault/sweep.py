@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -209,11 +210,10 @@ class Bench:
             batch.submitter, batch.bodies(), backfill=False, atomic=False, request_id=""
         )
         try:
-            answer: bytes = channel.unary_unary(_APPEND)(request, timeout=PATIENCE_S)
+            append: Any = channel.unary_unary(_APPEND)
+            answer: bytes = append(request, timeout=PATIENCE_S)
         except grpc.RpcError:
             self._unanswered.append(batch)
             return False
         self._writer.note(batch, answer)
         return True
-
-

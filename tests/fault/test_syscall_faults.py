@@ -6,7 +6,6 @@ Here is a seeded sample; ``make syscall-faults`` runs every one (syscalls.py).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,9 +34,9 @@ CHOSEN = [
 
 
 @pytest.fixture(scope="module")
-def bench(spawner: Spawner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(spawner: Spawner, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """One ledger for all faults of this module."""
-    yield Bench(spawner, tmp_path_factory.mktemp("sweep"))
+    return Bench(spawner, tmp_path_factory.mktemp("sweep"))
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,13 @@ import lmdb
 from counterfoil.errors import Busy, IntegrityError, OutcomeUnknown, StartupError, StoreFull
 from counterfoil.limits import MIB
 from counterfoil.store.interface import StoreLimits, Transaction
-from counterfoil.store.lmdb_file import check_data_file, refuse_network_filesystem
+from counterfoil.store.lmdb_file import (
+    check_data_file,
+    flush_directories,
+    is_full,
+    prepare_directory,
+    refuse_network_filesystem,
+)
 from counterfoil.store.lmdb_transaction import Lasting, LmdbSnapshot, LmdbTransaction
 
 if TYPE_CHECKING:
@@ -61,8 +67,6 @@ DRAIN_S_MAX: Final = 5.0
 _ATTEMPTS: Final = 10
 _RETRY_AFTER_S: Final = 0.05
 
-# A disk with less than this is full: what a failed commit wrote stays in the file, and takes the last of it.
-_FULL_BYTES: Final = MIB
 _DAMAGE: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
 
@@ -106,7 +110,7 @@ class LmdbStore:
         self._unknown = False
         self._closed = False
         refuse_network_filesystem(self._path)
-        self._prepare_directory(create)
+        prepare_directory(self._path, create=create, read_only=read_only)
         self._env = self._open_environment(len(spaces), map_size_bytes)
         try:
             self._check_file()
@@ -115,7 +119,7 @@ class LmdbStore:
                 self._settle()
             self._spaces = {space: self._open_space(space) for space in spaces}
             if create:
-                self._flush_directories()
+                flush_directories(self._path)
         except lmdb.Error as error:
             self._env.close()
             raise IntegrityError(f"{self._path} cannot be read: {error}") from error
@@ -129,20 +133,6 @@ class LmdbStore:
     def path(self) -> Path:
         """The directory of the environment."""
         return self._path
-
-    def _prepare_directory(self, create: bool) -> None:
-        data = self._path / "data.mdb"
-        if data.exists():
-            # LMDB would make an empty store of an empty file, in silence.
-            if data.stat().st_size == 0 and not create:
-                raise IntegrityError(f"{data} is empty; restore it from a backup")
-        elif not create or self._read_only:
-            raise StartupError(f"there is no store at {self._path}; run `counterfoil init` first")
-        else:
-            try:
-                self._path.mkdir(mode=0o700, exist_ok=True)
-            except OSError as error:
-                raise StartupError(f"{self._path} cannot be made: {error.strerror}") from error
 
     def _open_environment(self, spaces: int, map_size_bytes: int) -> lmdb.Environment:
         try:
@@ -200,15 +190,6 @@ class LmdbStore:
             raise StartupError(
                 f"{self._path} has no {space!r}; open it for writing once"
             ) from error
-
-    def _flush_directories(self) -> None:
-        """Make the names of the files and of the directory durable, which LMDB does not."""
-        for directory in (self._path, self._path.resolve().parent):
-            handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
 
     def snapshot(self) -> _OpenSnapshot:
         """See `Store.snapshot`."""
@@ -317,7 +298,7 @@ class LmdbStore:
             if isinstance(error, lmdb.Error) and self._is_before(number):
                 if error.code == errno.EINTR:
                     return False
-                if self._is_full(error):
+                if is_full(self._path, error.code):
                     raise StoreFull(f"the disk of the store is full: {error}") from error
             self._unknown = True
             if isinstance(error, Exception):
@@ -335,13 +316,6 @@ class LmdbStore:
         except lmdb.Error:
             return False
         return self._env.info()["last_txnid"] < number
-
-    def _is_full(self, error: lmdb.Error) -> bool:
-        """Whether a commit failed for want of room. LMDB says "I/O error" of a write that a full disk cut short."""
-        if error.code == errno.EIO:
-            disk = os.statvfs(self._path)
-            return disk.f_bavail * disk.f_frsize < _FULL_BYTES
-        return error.code in (errno.ENOSPC, errno.EDQUOT)
 
     def room(self) -> int:
         """See `Store.room`: what map and disk still hold, less the reserve.
