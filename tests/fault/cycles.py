@@ -65,6 +65,8 @@ class Arena:
         self.vkey = load_signer(create(folder / "ledger", ORIGIN)).verifier.vkey
         self.judge = Judge(self.vkey, ORIGIN)
         self.server = Server(spawner, folder / "ledger")
+        # Where clients look for it, when that is not where it is.
+        self.front = ""
         self.clients: dict[str, Child] = {}
         self.journals: list[JournalReader] = []
         self._fate = ""
@@ -72,6 +74,15 @@ class Arena:
     def begin(self) -> None:
         """Start server and clients: one that calls, one that streams, and a host with a spool."""
         self._start_next()
+        self.begin_clients()
+
+    def begin_without_kills(self) -> None:
+        """Start a server that nobody is going to kill; clients come later."""
+        self._fate = ""
+        self._start()
+
+    def begin_clients(self) -> None:
+        """Start the clients."""
         for what in ("call", "stream"):
             self._produce(what)
         self._report()
@@ -208,7 +219,7 @@ class Arena:
         self.clients[what] = self.spawner.spawn(
             what,
             self.folder / "clients.log",
-            address=self.server.address,
+            address=self.front or self.server.address,
             journal=journal,
             size=BATCH,
         )
@@ -226,7 +237,7 @@ class Arena:
         self.clients[HOST] = self.spawner.spawn(
             "report",
             self.folder / "clients.log",
-            address=self.server.address,
+            address=self.front or self.server.address,
             vkey=self.vkey,
             folder=self.folder / "spool",
             journal=self.folder / f"{HOST}.ids",
