@@ -11,9 +11,10 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check format generate fuzz bench bench-growth bench-long clean old-copies
+.PHONY: syscall-faults torture torture-quick
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Make .venv with the package (editable) and all that the other targets need
 
@@ -58,6 +59,18 @@ format: venv ## Format the code and mend what the linter can
 fuzz: venv ## Fuzz the compiled twin under sanitizers (CASES=1000000)
 	@echo "== fuzz"
 	@$(BIN)/python scripts/fuzz_twin.py --cases $(or $(CASES),1000000)
+
+syscall-faults: venv ## Let each system call of a commit fail in each way; takes minutes
+	@echo "== system-call faults"
+	@$(BIN)/python -m tests.fault.syscalls
+
+torture-quick: venv ## kill -9 under load, 300 times; takes minutes
+	@echo "== torture, quick"
+	@$(BIN)/python -m tests.fault.torture --cycles 300 --name kill-quick
+
+torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000)
+	@echo "== torture"
+	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000)
 
 generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
 	@echo "== protoc"

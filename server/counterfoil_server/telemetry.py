@@ -1,13 +1,43 @@
 """Structured logs: one JSON object a line on standard error. Bodies, salts and keys are never logged."""
 
 import logging
+import os
 import sys
+import threading
 
 import structlog
 
 
+class Messages:
+    """Lines on a file descriptor, whatever becomes of them: a log without room must not stop a ledger.
+
+    A full disk under the log, or a reader of the pipe that went away, would otherwise be an exception in whichever
+    thread has something to say. How many lines got lost is said in front of the next one that is written.
+    """
+
+    def __init__(self, handle: int) -> None:
+        """Write to an open descriptor."""
+        self._handle = handle
+        self._lost = 0
+        self._lock = threading.Lock()
+
+    def msg(self, message: str) -> None:
+        """Write one line at once, or count it as lost."""
+        with self._lock:
+            told = f'{{"event": "messages lost", "count": {self._lost}}}\n' if self._lost else ""
+            data = f"{told}{message}\n".encode("utf-8", "backslashreplace")
+            try:
+                whole = os.write(self._handle, data) == len(data)
+            except OSError:
+                whole = False
+            self._lost = 0 if whole else self._lost + 1
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def set_up_logging(level: int = logging.INFO) -> None:
     """Set structlog up for the process."""
+    messages = Messages(sys.stderr.fileno())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -17,6 +47,6 @@ def set_up_logging(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: messages,
         cache_logger_on_first_use=True,
     )

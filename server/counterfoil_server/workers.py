@@ -93,6 +93,8 @@ def _reserve(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     name = host.removeprefix("[").removesuffix("]")
     holder = socket.socket(socket.AF_INET6 if ":" in name else socket.AF_INET, socket.SOCK_STREAM)
+    # Connections of a server that was killed linger on the port; one that ran alone did not mark them as shared.
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     holder.bind((name, int(port)))
     return holder

@@ -170,3 +170,13 @@ def test_workers_end_when_their_parent_is_killed(pair: LedgerProcess) -> None:
             if worker.is_running():
                 worker.kill()
         pair.wait()
+
+
+def test_workers_take_over_the_port_of_a_server_that_was_killed(ledger: LedgerProcess) -> None:
+    """Connections that a killed server of one process leaves behind do not keep several workers from its address."""
+    with connected(ledger) as edge:
+        edge.info()
+        ledger.kill()
+    ledger.start("--workers", "2", address=ledger.address)
+    with connected(ledger) as edge:
+        assert edge.size() == 1

@@ -118,17 +118,17 @@ class Archive:
         return folder
 
     def sync(self) -> None:
-        """Bring everything that was kept to the disk."""
+        """Bring everything that was kept to the disk.
+
+        When that fails, what was kept since the last sync may be gone although a later fsync succeeds: it has to be kept
+        again, and this forgets about it.
+        """
         fresh, self._fresh = self._fresh, []
-        try:
-            for path in dict.fromkeys(fresh):
-                _sync_file(path)
-            for folder in {path.parent for path in fresh}:
-                sync_folder(folder)
-                sync_folder(folder.parent)
-        except OSError:
-            self._fresh = fresh + self._fresh
-            raise
+        for path in dict.fromkeys(fresh):
+            _sync_file(path)
+        for folder in {path.parent for path in fresh}:
+            sync_folder(folder)
+            sync_folder(folder.parent)
 
 
 def _sync_file(path: Path) -> None:

@@ -107,6 +107,7 @@ class Delivery:
         self._batch_size_bytes = 0
         self._searching = False
         self._damages_told = 0
+        self._spool_error: OSError | None = None
         self._settled = self._sent = spool.begin
         # Events before this position have waited long enough.
         self._hurry_until = spool.end
@@ -285,11 +286,26 @@ class Delivery:
         """Bring events and receipts to the disk, and then move the cursor."""
         self._sync_at_s = now_s + self._settings.batch_age_s
         if self._settings.group_fsync:
-            self._spool.sync(self._spool.end)
-        self._keeper.archive.sync()
+            self._sync_spool()
+        try:
+            self._keeper.archive.sync()
+        except OSError:
+            # The kernel may have dropped the receipts: they are asked for again, with the events since the cursor.
+            self._settled = self._spool.begin
+            raise
         # A crash before this line means that events are sent again; a crash after it loses no receipt.
         if self._settled > self._spool.begin:
             self._spool.release(self._settled)
+
+    def _sync_spool(self) -> None:
+        """Bring events to the disk. Where that cannot be had any more, they are all the safer with the ledger."""
+        try:
+            self._spool.sync(self._spool.end)
+        except OSError as error:
+            # The spool raises the same error for good.
+            if error is not self._spool_error:
+                self._keeper.tell(error)
+            self._spool_error = error
 
     def _rest(self, now_s: float) -> None:
         """Wait until something is due, or somebody says that something is new."""

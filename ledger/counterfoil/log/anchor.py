@@ -11,6 +11,7 @@ Behind the slots stands the *place*: which file this is, by its inode. A copy of
 copy knows nothing of what was signed since it was made, and so it must not vouch for a store that was copied with it.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -95,6 +96,9 @@ class Anchor:
         Returns:
             The note that was there already when it is another one of this size or beyond, else None. A worker beside
             us may have signed it; the caller has to see whether it is of the same tree.
+
+        Raises:
+            OSError: it could not be written, or only in part.
         """
         with self._locked():
             slots = self._read_slots()
@@ -103,7 +107,10 @@ class Anchor:
                 newest = slots[sizes.index(max(sizes))]
                 return None if newest == note else newest
             oldest = sizes.index(min(sizes))
-            os.pwrite(self._file, note.ljust(SLOT_SIZE, b"\0"), oldest * SLOT_SIZE)
+            slot = note.ljust(SLOT_SIZE, b"\0")
+            if os.pwrite(self._file, slot, oldest * SLOT_SIZE) != SLOT_SIZE:
+                # Half a note is none: the anchor would lag behind what is answered from now on.
+                raise OSError(errno.EIO, "the anchor was written in part", str(self.path))
             os.fdatasync(self._file)
             slots[oldest], sizes[oldest] = note, size
             self._known = dict(zip(slots, sizes, strict=True))

@@ -22,12 +22,15 @@ commit: meta page written (O_DSYNC) before or after: 120 bytes in one sector, so
 ==================================  ================================================================
 
 Readers in any process see a commit only once its meta page is on the disk, with the exception of the
-killed writer in the table. If the flush itself fails, LMDB reports it once and forgets it; so this
-class refuses every transaction after a failed commit until the store is opened anew.
+killed writer in the table. If the flush itself fails, the system reports it once and forgets it; so
+this class refuses every transaction after a failed commit until the store is opened anew. Two
+failures are no reason for that when LMDB still shows the state before: no room is `StoreFull`, and
+after an interruption by a signal the transaction runs again, with its writes and its flush.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,7 +43,13 @@ import lmdb
 from counterfoil.errors import Busy, IntegrityError, OutcomeUnknown, StartupError, StoreFull
 from counterfoil.limits import MIB
 from counterfoil.store.interface import StoreLimits, Transaction
-from counterfoil.store.lmdb_file import check_data_file, refuse_network_filesystem
+from counterfoil.store.lmdb_file import (
+    check_data_file,
+    flush_directories,
+    is_full,
+    prepare_directory,
+    refuse_network_filesystem,
+)
 from counterfoil.store.lmdb_transaction import Lasting, LmdbSnapshot, LmdbTransaction
 
 if TYPE_CHECKING:
@@ -101,7 +110,7 @@ class LmdbStore:
         self._unknown = False
         self._closed = False
         refuse_network_filesystem(self._path)
-        self._prepare_directory(create)
+        prepare_directory(self._path, create=create, read_only=read_only)
         self._env = self._open_environment(len(spaces), map_size_bytes)
         try:
             self._check_file()
@@ -110,7 +119,7 @@ class LmdbStore:
                 self._settle()
             self._spaces = {space: self._open_space(space) for space in spaces}
             if create:
-                self._flush_directories()
+                flush_directories(self._path)
         except lmdb.Error as error:
             self._env.close()
             raise IntegrityError(f"{self._path} cannot be read: {error}") from error
@@ -124,20 +133,6 @@ class LmdbStore:
     def path(self) -> Path:
         """The directory of the environment."""
         return self._path
-
-    def _prepare_directory(self, create: bool) -> None:
-        data = self._path / "data.mdb"
-        if data.exists():
-            # LMDB would make an empty store of an empty file, in silence.
-            if data.stat().st_size == 0 and not create:
-                raise IntegrityError(f"{data} is empty; restore it from a backup")
-        elif not create or self._read_only:
-            raise StartupError(f"there is no store at {self._path}; run `counterfoil init` first")
-        else:
-            try:
-                self._path.mkdir(mode=0o700, exist_ok=True)
-            except OSError as error:
-                raise StartupError(f"{self._path} cannot be made: {error.strerror}") from error
 
     def _open_environment(self, spaces: int, map_size_bytes: int) -> lmdb.Environment:
         try:
@@ -180,7 +175,13 @@ class LmdbStore:
         flush makes sure that the page is on the disk, and not in the page cache alone.
         """
         self._env.begin(write=True).abort()
-        self._env.sync(True)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._env.sync(True)
+                return
+            except lmdb.Error as error:
+                if error.code != errno.EINTR or attempt == _ATTEMPTS:
+                    raise
 
     def _open_space(self, space: str) -> _Database:
         try:
@@ -189,15 +190,6 @@ class LmdbStore:
             raise StartupError(
                 f"{self._path} has no {space!r}; open it for writing once"
             ) from error
-
-    def _flush_directories(self) -> None:
-        """Make the names of the files and of the directory durable, which LMDB does not."""
-        for directory in (self._path, self._path.resolve().parent):
-            handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
 
     def snapshot(self) -> _OpenSnapshot:
         """See `Store.snapshot`."""
@@ -257,7 +249,7 @@ class LmdbStore:
             self._env.set_mapsize(0)
 
     def transact(self, fn: Callable[[Transaction], T]) -> T:
-        """See `Store.transact`. LMDB runs ``fn`` once."""
+        """See `Store.transact`. ``fn`` runs again when a signal interrupted the commit."""
         if self._writer_thread == get_ident():
             raise RuntimeError("a transaction was begun inside a transaction")
         with self._writer:
@@ -266,15 +258,17 @@ class LmdbStore:
                 raise RuntimeError("this store was opened to be read only")
             if self._unknown:
                 raise OutcomeUnknown("an earlier commit failed; open the store anew")
-            transaction = LmdbTransaction(self._begin_write(), self._spaces, self._lasting)
-            self._writer_thread = get_ident()
-            try:
-                result = fn(transaction)
-                self._commit(transaction)
-            finally:
-                self._writer_thread = None
-                transaction.close()
-            return result
+            for _ in range(_ATTEMPTS):
+                transaction = LmdbTransaction(self._begin_write(), self._spaces, self._lasting)
+                self._writer_thread = get_ident()
+                try:
+                    result = fn(transaction)
+                    if self._commit(transaction):
+                        return result
+                finally:
+                    self._writer_thread = None
+                    transaction.close()
+        raise Busy("commits are interrupted again and again", retry_after_s=_RETRY_AFTER_S)
 
     def _begin_write(self) -> lmdb.Transaction[memoryview]:
         for _ in range(_ATTEMPTS):
@@ -287,9 +281,12 @@ class LmdbStore:
                 raise OutcomeUnknown("LMDB gave up after a failed write; open anew") from error
         raise Busy("the map keeps growing", retry_after_s=_RETRY_AFTER_S)
 
-    def _commit(self, transaction: LmdbTransaction) -> None:
+    def _commit(self, transaction: LmdbTransaction) -> bool:
+        """Commit; False when an interruption left everything as it was."""
+        number = transaction.number
         try:
             transaction.commit()
+            return True
         except StoreFull:
             raise
         except lmdb.MapFullError as error:
@@ -298,10 +295,27 @@ class LmdbStore:
         except BaseException as error:
             if transaction.failure is not None:
                 raise
+            if isinstance(error, lmdb.Error) and self._is_before(number):
+                if error.code == errno.EINTR:
+                    return False
+                if is_full(self._path, error.code):
+                    raise StoreFull(f"the disk of the store is full: {error}") from error
             self._unknown = True
             if isinstance(error, Exception):
                 raise OutcomeUnknown("the commit may or may not have been stored") from error
             raise
+
+    def _is_before(self, number: int) -> bool:
+        """Whether a commit that failed has certainly left the state before it.
+
+        LMDB writes the meta page last, after the flush of the pages. If that very write fails it gives up for good. Pages
+        that did not reach the disk are referred to by no state, and are written whole before one does.
+        """
+        try:
+            self._env.begin(write=True).abort()
+        except lmdb.Error:
+            return False
+        return self._env.info()["last_txnid"] < number
 
     def room(self) -> int:
         """See `Store.room`: what map and disk still hold, less the reserve.

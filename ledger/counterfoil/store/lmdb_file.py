@@ -11,6 +11,7 @@ numbers.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -19,12 +20,16 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.errors import IntegrityError, StartupError
+from counterfoil.limits import MIB
 
 # Locks, memory maps and flushes of these are not those of a disk; LMDB says not to.
 _NETWORK_FILESYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs"}
     | {"fuse.glusterfs", "fuse.sshfs"}
 )
+
+# A disk with less than this is full: a commit that was cut short has taken the last of it.
+_FULL_BYTES: Final = MIB
 
 _META: Final = struct.Struct("=16xII16xI36xQ48xQQ")
 _PAGE: Final = struct.Struct("=Q2xHHH")
@@ -67,6 +72,48 @@ def _unescape(field: str) -> str:
     for code in ("\\040", "\\011", "\\012", "\\134"):
         field = field.replace(code, chr(int(code[1:], 8)))
     return field
+
+
+def prepare_directory(path: Path, *, create: bool, read_only: bool) -> None:
+    """Make the directory if it is to be created; LMDB makes the file.
+
+    Raises:
+        StartupError: There is no store, or no directory can be made.
+        IntegrityError: The data file is empty.
+    """
+    data = path / "data.mdb"
+    if data.exists():
+        # LMDB would make an empty store of an empty file, in silence.
+        if data.stat().st_size == 0 and not create:
+            raise IntegrityError(f"{data} is empty; restore it from a backup")
+    elif not create or read_only:
+        raise StartupError(f"there is no store at {path}; run `counterfoil init` first")
+    else:
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StartupError(f"{path} cannot be made: {error.strerror}") from error
+
+
+def flush_directories(path: Path) -> None:
+    """Make the names of the files and of the directory durable, which LMDB does not."""
+    for directory in (path, path.resolve().parent):
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def is_full(path: Path, code: int | None) -> bool:
+    """Whether a commit in ``path`` that failed with this errno did so for want of room.
+
+    LMDB says "I/O error" of a write that a full disk cut short. What it wrote stays in the file.
+    """
+    if code == errno.EIO:
+        disk = os.statvfs(path)
+        return disk.f_bavail * disk.f_frsize < _FULL_BYTES
+    return code in (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ class LmdbTransaction(LmdbSnapshot):
         lasting: Lasting,
     ) -> None:
         super().__init__(transaction, spaces, lasting)
+        self.number = transaction.id()
         self._written = 0
         # The first error of LMDB. It makes the transaction void, whatever its function does then.
         self.failure: lmdb.Error | None = None
