@@ -12,6 +12,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check format generate fuzz bench bench-growth bench-long clean old-copies
 .PHONY: syscall-faults torture torture-quick
+.PHONY: power-cuts fs-cuts bit-rot
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +98,19 @@ bench-long: venv ## Both in their long forms: up to 10 M and 50 M records; takes
 old-copies: venv ## Put 1,000 old copies of a ledger back; none may sign a second history
 	@echo "== old copies"
 	@COUNTERFOIL_FAULTS_LONG=1 $(BIN)/pytest -n0 tests/fault/test_old_copies.py
+
+power-cuts: venv ## Open and judge 24,000 states that a power cut may leave; takes some 20 minutes
+	@echo "== power cuts"
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.power_cuts --states 24000 --result tests/fault/results/power_cuts.json
+
+fs-cuts: venv ## Shut down ext4 and XFS under a writer, 200 times each; needs root and loop devices; takes some 15 minutes
+	@echo "== file system cuts"
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.fs_cuts --cycles 200 --result tests/fault/results/fs_cuts.json
+
+bit-rot: venv ## Flip every byte of a small store, and 20,000 random bits of one with a million records; takes two hours
+	@echo "== bit rot"
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_small --result tests/fault/results/bit_rot_small.json
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_large --result tests/fault/results/bit_rot_large.json
 
 clean: ## Remove .venv, caches and build output
 	@echo "== clean"

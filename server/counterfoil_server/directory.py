@@ -25,7 +25,7 @@ from counterfoil.store.lmdb import LmdbStore
 from counterfoil.v1 import record_pb2
 from counterfoil_server.clock import now_us, stopwatch_s
 from counterfoil_server.entropy import fresh_seed
-from counterfoil_server.files import write_durably
+from counterfoil_server.files import make_durably, write_durably
 from counterfoil_server.locks import hold_locks
 
 SETTINGS_NAME: Final = "counterfoil.toml"
@@ -46,6 +46,7 @@ class Settings:
         map_size_bytes: how large the store may grow.
         room_reserve_bytes: how much of map and disk is kept free; writes are refused when it is reached.
         window_past_s, window_future_s: how far usage may lie behind and ahead of the clock, seconds.
+        scrub_period_s: how long one round of the scrub over the whole store takes, seconds; 0 for no scrub.
     """
 
     directory: Path
@@ -58,6 +59,7 @@ class Settings:
     room_reserve_bytes: int = 64 << 20
     window_past_s: int = WINDOW_PAST_US // 1_000_000
     window_future_s: int = WINDOW_FUTURE_US // 1_000_000
+    scrub_period_s: int = 7 * 86_400
 
     def path(self, name: str) -> Path:
         """The place of ``key``, ``anchor`` or ``store``."""
@@ -92,7 +94,7 @@ def create(
     settings = Settings(directory, origin, environment, anchor=(anchor or Path("anchor")))
     if not settings.path("anchor").parent.exists() and anchor is not None:
         raise StartupError(f"there is no directory {anchor.parent} for the anchor; make it first")
-    directory.mkdir(parents=True, exist_ok=True)
+    make_durably(directory)
     write_durably(settings.path("key"), f"{signer.format()}\n".encode(), mode=0o600)
     fresh = Anchor.create(settings.path("anchor"), signer.verifier)
     store = open_store(settings, create=True)

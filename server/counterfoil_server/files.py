@@ -32,6 +32,14 @@ def write_durably(path: Path, data: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
+def make_durably(folder: Path) -> None:
+    """Make a folder and what is missing above it. Without the flushes a power cut could take all of it away."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (*reversed(new), folder):
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

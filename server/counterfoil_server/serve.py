@@ -17,13 +17,17 @@ from grpc_reflection.v1alpha import reflection
 
 from counterfoil.errors import StartupError
 from counterfoil.limits import CONNECTION_CALLS_MAX, MESSAGE_SIZE_BYTES_MAX, PENDING_CALLS_MAX
+from counterfoil.log import Log
+from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
+from counterfoil_server.clock import now_us
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import Settings, hold_lock, load, open_log
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages
 from counterfoil_server.rpc import SERVICES, add_service
 from counterfoil_server.rpc.push_back import PushBack
+from counterfoil_server.scrubbing import Scrubbing
 from counterfoil_server.sequencer import Sequencer
 from counterfoil_server.telemetry import set_up_logging
 from counterfoil_server.workers import run_workers
@@ -83,7 +87,7 @@ def run_worker(
     """Serve in this process; the caller holds the directory's lock.
 
     Args:
-        shared: other processes listen on the same port. first: this one merges the catalog's runs.
+        shared: other processes listen on the same port. first: this one merges the catalog's runs, and scrubs.
     """
     set_up_logging()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -104,6 +108,7 @@ async def _run(
     sequencer = Sequencer(log, fail)
     ledger = Ledger(settings, log, sequencer, Pages(log.secret))
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
+    scrubbing = _start_scrub(settings, log) if first and settings.scrub_period_s else None
     server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))])
     push_back = PushBack(sequencer)
     for service in SERVICES:
@@ -130,6 +135,8 @@ async def _run(
     await draining
     if compaction is not None:
         await asyncio.to_thread(compaction.stop)
+    if scrubbing is not None:
+        await asyncio.to_thread(scrubbing.stop)
     log.store.close()
     if failures:
         _log.critical(
@@ -157,6 +164,11 @@ def _add_companions(server: grpc.aio.Server, names: list[str]) -> health.aio.Hea
         [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], _Unregistered(server)
     )
     return checks
+
+
+def _start_scrub(settings: Settings, log: Log) -> Scrubbing:
+    period_us = settings.scrub_period_s * 1_000_000
+    return Scrubbing(Scrub(log.store, log.signer.verifier, log.secret, period_us), now_us)
 
 
 def _stop_without_parent(stop: asyncio.Event) -> None:

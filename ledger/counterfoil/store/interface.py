@@ -156,6 +156,12 @@ class Store(Protocol):
     def size_bytes(self) -> int:
         """Return the bytes that the stored data occupy."""
 
+    def check_structure(self) -> list[str]:
+        """Return what is wrong with how the store lies on its disk, a sentence each; others may write meanwhile.
+
+        It says nothing about keys and values, which the store knows no checksums of.
+        """
+
     def close(self) -> None:
         """Release everything. Waits for a running transaction; a second call does nothing."""
 

@@ -45,6 +45,7 @@ from counterfoil.limits import MIB
 from counterfoil.store.interface import StoreLimits, Transaction
 from counterfoil.store.lmdb_file import (
     check_data_file,
+    check_pages,
     flush_directories,
     is_full,
     prepare_directory,
@@ -349,6 +350,22 @@ class LmdbStore:
             raise IntegrityError(f"{self._path} is damaged: {error}; run fsck") from error
         except lmdb.Error as error:
             raise StartupError(f"a copy cannot be written into {directory}: {error}") from error
+
+    def check_structure(self) -> list[str]:
+        """See `Store.check_structure`: every page, key and count, and the free list, read without LMDB.
+
+        A free list that names a page in use is what LMDB itself would not notice before it has overwritten that page.
+        """
+        self._check_usable()
+        wrong: list[str] = []
+        for _ in range(_ATTEMPTS):
+            # While this is open no page that the newest state leads to is used again.
+            with self._env.begin() as pin:
+                wrong = check_pages(self._path / "data.mdb")
+                # A commit meanwhile may have been seen half, in a meta page.
+                if not wrong or self._env.info()["last_txnid"] == pin.id():
+                    break
+        return wrong
 
     def clear_dead_readers(self) -> int:
         """Free the slots of processes that died while reading; return how many there were.

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lmdb.verify import VerifyError, verify
+
 from counterfoil.errors import IntegrityError, StartupError
 from counterfoil.limits import MIB
 
@@ -153,6 +155,15 @@ def check_data_file(path: Path, transaction: int) -> bool:
         raise IntegrityError(f"{path} is damaged: it {damage}; restore a backup") from damage
     finally:
         os.close(file)
+
+
+def check_pages(path: Path) -> list[str]:
+    """What py-lmdb's checker, which reads the file as bytes, finds wrong with any page, key, count or the free list."""
+    try:
+        wrong: list[str] = verify(path)
+    except VerifyError as error:
+        return [str(error)]
+    return wrong
 
 
 class _Damage(Exception):

@@ -266,6 +266,10 @@ class MemoryStore:
         """Return the bytes of all keys and values."""
         return self._size
 
+    def check_structure(self) -> list[str]:
+        """See `Store.check_structure`: there is no disk, and nothing to be wrong."""
+        return []
+
     def close(self) -> None:
         """See `Store.close`. What was stored can still be had with `reopen`."""
         with self._writer:

@@ -11,9 +11,7 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
-from counterfoil.entry import parse_record
 from counterfoil.errors import IntegrityError
-from counterfoil.log.batch import identity_domain, term_prints
 from counterfoil.log.columns import (
     ENTRY_SIZE,
     Indexes,
@@ -23,11 +21,11 @@ from counterfoil.log.columns import (
     split_columns,
 )
 from counterfoil.log.existing import read_identity
-from counterfoil.log.fingerprint import Fingerprints, fingerprints
+from counterfoil.log.fingerprint import Fingerprints
+from counterfoil.log.fsck.lines import catalog_lines
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchPart
 from counterfoil.log.runs import Run, check_chunk, read_chunk, read_runs
-from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot
 
 # Entries that are sorted at a time, and that a share has about as many of.
@@ -54,20 +52,9 @@ class CatalogCheck:
         Raises:
             IntegrityError: a record cannot be read.
         """
-        kind = KIND_BY_NUMBER[part.head.kind]
-        fields = parse_record(part.records(0, 1)[0])
-        bodies = part.bodies()
-        parse, identity = kind.message.FromString, kind.identity
-        try:
-            identities = [identity(fields.request_id, parse(body)) for body in bodies]
-        except Exception as error:
-            raise IntegrityError(
-                f"a record of entry {part.first} or after cannot be read", index=part.first
-            ) from error
+        identities, terms = catalog_lines(self._secret, part)
         indexes = np.arange(part.first, part.first + part.count, dtype=np.uint64)
-        domain = identity_domain(kind, fields.submitter)
-        self._collect(fingerprints(self._secret, domain, identities), indexes)
-        terms = term_prints(self._secret, kind, bodies)
+        self._collect(identities, indexes)
         if terms.shape[1]:
             self._collect(terms.reshape(-1), np.repeat(indexes, terms.shape[1]) | _TERM)
 

@@ -1,11 +1,10 @@
 """fsck: everything that the store holds, made again from the records and compared.
 
-Checked, in one pass over the batches: record, commitment, leaf, chain, tree, tiles, and each signed checkpoint at its size; then
-the catalog (which is the duplicate check), the streams, the state, and the anchor. It reads in short snapshots, so that
-a server may go on writing beside it.
+Checked are first the pages of the store; then, in one pass over the batches, record, commitment, leaf, chain, tree,
+tiles, and each signed checkpoint at its size (see walk.py); then the catalog (which is the duplicate check), the
+streams, the state, and the anchor. It reads in short snapshots, so that a server may go on writing beside it.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from counterfoil.entry import parse_record
@@ -14,14 +13,12 @@ from counterfoil.keys import Verifier
 from counterfoil.log.anchor import Anchor
 from counterfoil.log.append import read_stream
 from counterfoil.log.fsck.catalog import CatalogCheck
-from counterfoil.log.fsck.entries import EntryCheck
 from counterfoil.log.fsck.report import Progress, Report
+from counterfoil.log.fsck.walk import Walk
 from counterfoil.log.layout import CHECKPOINT, TILE, BatchPart, index_key, parse_index_key, unseal
 from counterfoil.log.log import check_format
-from counterfoil.log.read import read_checkpoint, read_parts
+from counterfoil.log.read import read_checkpoint
 from counterfoil.log.state import State, read_state
-from counterfoil.note import parse_checkpoint
-from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.store import Snapshot, Store
 from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, Frontier
 
@@ -34,36 +31,21 @@ class _Check:
 
     def __init__(self, store: Store, verifier: Verifier, secret: bytes) -> None:
         self.store = store
-        self.verifier = verifier
         self.report = Report()
-        self.entries = EntryCheck(self.report)
+        self.walk = Walk(self.report, verifier, self._visit)
         self.catalog = CatalogCheck(self.report, secret)
-        self.tree = Frontier()
         self.streams: dict[tuple[str, str], int] = {}
-        self.checkpoints = 0
-        self.signed = True
         self.readable = True
 
-    def walk(self, size: int, progress: Progress) -> None:
+    def check_batches(self, size: int, progress: Progress) -> None:
         """Check all batches of the first ``size`` entries."""
-        while self.tree.size < size:
-            begin = self.tree.size
+        while self.walk.next_index < size:
             with self.store.snapshot() as snapshot:
-                end = min(size, begin + _RECORDS_AT_A_TIME)
-                for part in read_parts(snapshot, begin, end):
-                    self._check_part(snapshot, part)
-            if self.tree.size == begin:
-                raise IntegrityError(f"the batch of entry {begin} is missing", index=begin)
-            progress(min(self.tree.size, size), size)
+                self.walk.advance(snapshot, size, _RECORDS_AT_A_TIME)
+            progress(min(self.walk.next_index, size), size)
+        self.walk.check_signed()
 
-    def _check_part(self, snapshot: Snapshot, part: BatchPart) -> None:
-        if part.head.time_us != self.entries.time_us:
-            self.check_signed()
-        hashes = self.entries.check(part)
-        complete = self.tree.append_many(hashes)
-        self._check_tiles(snapshot, complete)
-        if self.tree.size == part.head.first + part.head.count:
-            self._check_checkpoint(snapshot)
+    def _visit(self, _: Snapshot, part: BatchPart) -> None:
         try:
             self.catalog.add(part)
             self._note_stream(part)
@@ -79,50 +61,10 @@ class _Check:
             key = submitter, part.head.stream_id.decode()
             self.streams[key] = max(self.streams.get(key, 0), part.head.sequence)
 
-    def _check_tiles(self, snapshot: Snapshot, complete: Sequence[tuple[int, int, Hashes]]) -> None:
-        for level, first, hashes in complete:
-            if level % TILE_HEIGHT:
-                continue
-            for index, node in enumerate(hashes, first):
-                number, at = divmod(index, TILE_WIDTH)
-                tile = snapshot.get(TILE, index_key(level // TILE_HEIGHT, number))
-                have = b"" if tile is None else bytes(tile[HASH_SIZE * at : HASH_SIZE * (at + 1)])
-                if have != node:
-                    first_leaf = index << level
-                    told = f"hash {at} of tile {number}, level {level // TILE_HEIGHT}, is not that of its leaves"
-                    self.report.add(first_leaf, "tile", told)
-
-    def _check_checkpoint(self, snapshot: Snapshot) -> None:
-        note = snapshot.get(CHECKPOINT, index_key(self.tree.size))
-        self.signed = note is not None
-        if note is None:
-            return  # Batches of one group commit share the checkpoint behind the last of them.
-        self.checkpoints += 1
-        name = f"checkpoint of size {self.tree.size}"
-        try:
-            self.judge(unseal(note, name), f"the {name}")
-        except IntegrityError as error:
-            self.report.add(None, "checkpoint", str(error))
-
-    def check_signed(self) -> None:
-        """At the end of a group, which is where the time changes, there must have been a checkpoint."""
-        if not self.signed:
-            told = f"the checkpoint of size {self.tree.size} is missing"
-            self.report.add(None, "checkpoint", told)
-
-    def judge(self, note: bytes, name: str) -> None:
-        try:
-            checkpoint = parse_checkpoint(note, [self.verifier])
-        except VerificationError as error:
-            self.report.add(None, "checkpoint", f"{name} does not verify: {error}")
-            return
-        if checkpoint.size != self.tree.size or checkpoint.root_hash != self.tree.root():
-            self.report.add(None, "checkpoint", f"{name} is not that of the entries")
-
     def finish(self, size: int) -> None:
         """Check what is about the log as a whole."""
         with self.store.snapshot() as snapshot:
-            if self.readable:
+            if self.readable and self.walk.complete:
                 self.catalog.compare(snapshot, size)
             for (submitter, stream_id), sequence in self.streams.items():
                 try:
@@ -134,8 +76,8 @@ class _Check:
                     told = f"stream {stream_id} of {submitter} must be at batch {sequence} at least"
                     self.report.add(None, "stream", told)
             stored = sum(1 for _ in snapshot.scan(CHECKPOINT, end=index_key(size + 1)))
-            if stored != self.checkpoints:
-                told = f"{stored} checkpoints are stored, but {self.checkpoints} fit a batch's end"
+            if self.walk.complete and stored != self.walk.checkpoints:
+                told = f"{stored} checkpoints are stored, but {self.walk.checkpoints} fit a batch's end"
                 self.report.add(None, "checkpoint", told)
             present, _ = read_checkpoint(snapshot)
             if not all(_belongs(key, present) for key, _ in snapshot.scan(TILE)):
@@ -161,16 +103,21 @@ def check_log(
     """
     check = _Check(store, verifier, secret)
     try:
+        for told in store.check_structure():
+            check.report.add(None, "pages", told)
+        if not check.report.sound:
+            # Whoever follows a wrong page number may be killed for it.
+            raise IntegrityError("the pages of the store are damaged")
         with store.snapshot() as snapshot:
             check_format(snapshot, verifier.name)
             size, note = read_checkpoint(snapshot)
             state = _read_state(check, snapshot)
         check.report.size = size
-        check.walk(size, progress)
-        check.check_signed()
-        check.report.root_hash = check.tree.root()
-        _check_state(check, state)
-        check.judge(note, "the newest checkpoint")
+        check.check_batches(size, progress)
+        if check.walk.tree is not None:
+            check.report.root_hash = check.walk.tree.root()
+            _check_state(check, check.walk.tree, state)
+        check.walk.judge(note, "the newest checkpoint")
         check.finish(size)
         if anchor is not None:
             _check_anchor(check, anchor)
@@ -191,8 +138,8 @@ def _read_state(check: _Check, snapshot: Snapshot) -> State | None:
         return None
 
 
-def _check_state(check: _Check, state: State | None) -> None:
-    entries, tree = check.entries, check.tree
+def _check_state(check: _Check, tree: Frontier, state: State | None) -> None:
+    entries = check.walk.entries
     mine = State(tree.size, entries.time_us, entries.previous, tuple(tree.hashes))
     if state is not None and mine != state:
         told = f"the stored state of size {state.size} is not that of the entries"

@@ -8,20 +8,22 @@ from counterfoil.entry import SALT_SIZE, chain_batch, commit_batch, derive_salts
 from counterfoil.errors import IntegrityError
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchHead, BatchPart
-from counterfoil.packed import Hashes
+from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.record import KIND_BY_NUMBER
 
 
 class EntryCheck:
     """Walks all batch parts in order and keeps what the next one must continue from."""
 
-    def __init__(self, report: Report) -> None:
-        """Begin before entry 0."""
+    def __init__(
+        self, report: Report, index: int = 0, previous: bytes = bytes(HASH_SIZE), time_us: int = 0
+    ) -> None:
+        """Begin at a batch; ``previous`` and ``time_us`` are leaf hash and time of the entry before it."""
         self._report = report
         self._head: BatchHead | None = None
-        self.next_index = 0
-        self.previous = bytes(32)
-        self.time_us = 0
+        self.next_index = index
+        self.previous = previous
+        self.time_us = time_us
 
     def check(self, part: BatchPart) -> Hashes:
         """Check one part; the leaf hashes that its entries must have.
@@ -42,6 +44,15 @@ class EntryCheck:
             hashes = self._find_damage(part, commitments)
         self.next_index += part.count
         self.previous = hashes[-1]
+        return hashes
+
+    def skip(self, part: BatchPart) -> Hashes:
+        """Go on behind a part whose records cannot be taken apart; its leaf hashes, as they are stored."""
+        hashes = part.leaf_hashes()
+        self._head = part.head
+        self.next_index = part.first + part.count
+        self.previous = hashes[-1]
+        self.time_us = max(self.time_us, part.head.time_us)
         return hashes
 
     def _check_salts(self, part: BatchPart, salts: bytes) -> None:

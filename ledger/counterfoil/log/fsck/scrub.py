@@ -1,0 +1,109 @@
+"""The scrub: fsck a little at a time, for a store that is being served.
+
+It goes over the whole log once in each period, evenly. Where it should be follows from the clock alone: a share of the
+log as large as the share of the period that is over. So it needs no memory of its own, a restart goes on in the same
+place, and rot is found at most one period after it came about, while the server runs.
+
+It does what fsck does with each batch, and looks for each record in the catalog. What fsck finds beyond that by
+comparing whole sets (lines of the catalog that no entry gives, tiles beyond the tree, the anchor) it leaves to fsck.
+"""
+
+from typing import Final
+
+from counterfoil.entry import parse_record
+from counterfoil.errors import IntegrityError, VerificationError
+from counterfoil.keys import Verifier
+from counterfoil.log.append import read_stream
+from counterfoil.log.fsck.lines import find_unlisted
+from counterfoil.log.fsck.report import Fault, Report
+from counterfoil.log.fsck.walk import Walk
+from counterfoil.log.layout import BatchPart
+from counterfoil.log.nodes import find_part
+from counterfoil.log.state import read_state
+from counterfoil.store import Snapshot, Store
+
+# How many records are read in one look: some tens of milliseconds, also when it has fallen behind.
+RECORDS_AT_A_TIME: Final = 2_000
+
+
+class Scrub:
+    """Goes over a log for ever. Only reads; one thread may use it."""
+
+    def __init__(self, store: Store, verifier: Verifier, secret: bytes, period_us: int) -> None:
+        """Begin where the clock says at the first look.
+
+        Args:
+            secret: that of the log's fingerprints. period_us: how long one round over the log takes, in microseconds.
+        """
+        self._store = store
+        self._verifier = verifier
+        self._secret = secret
+        self._period_us = period_us
+        self._report = Report()
+        self._walk: Walk | None = None
+        self._round = 0
+        # Faults of this round: each is told once.
+        self._told: set[Fault] = set()
+
+    def look(self, now_us: int) -> list[Fault]:
+        """Check what has become due, about RECORDS_AT_A_TIME records at most.
+
+        Returns:
+            What was found wrong, each fault once in a round.
+
+        Call it about once a second. When a round is over, the next one begins with the next look.
+        """
+        round_, within_us = divmod(now_us, self._period_us)
+        with self._store.snapshot() as snapshot:
+            try:
+                size = read_state(snapshot).size
+                due = size * within_us // self._period_us
+                if self._walk is None:
+                    self._round = round_
+                    self._walk = self._begin(snapshot, due)
+                elif round_ != self._round:
+                    # The end of the round before comes first.
+                    due = size
+                self._walk.advance(snapshot, due, RECORDS_AT_A_TIME)
+                if round_ != self._round and self._walk.next_index >= size:
+                    self._walk, self._round = self._fresh(), round_
+                    self._told.clear()
+            except IntegrityError as error:
+                self._report.add(error.index, "store", str(error))
+        found = [fault for fault in self._report.problems if fault not in self._told]
+        self._report.problems.clear()
+        self._told.update(found)
+        return found
+
+    def _fresh(self) -> Walk:
+        return Walk(self._report, self._verifier, self._visit)
+
+    def _begin(self, snapshot: Snapshot, index: int) -> Walk:
+        """A walk that begins with the batch of an entry; at the beginning of the log where that is damaged."""
+        walk = self._fresh()
+        try:
+            first = find_part(snapshot, index).head.first
+            walk.begin_at(snapshot, find_part(snapshot, first))
+        except IntegrityError as error:
+            self._report.add(error.index, "batch", str(error))
+        return walk
+
+    def _visit(self, snapshot: Snapshot, part: BatchPart) -> None:
+        try:
+            for index in find_unlisted(snapshot, self._secret, part):
+                told = "the entry is not in the catalog where it belongs"
+                self._report.add(index, "catalog", told)
+            self._check_stream(snapshot, part)
+        except (IntegrityError, VerificationError, KeyError) as error:
+            self._report.add(part.first, "record", str(error))
+
+    def _check_stream(self, snapshot: Snapshot, part: BatchPart) -> None:
+        if not part.head.stream_id:
+            return
+        submitter = parse_record(part.records(0, 1)[0]).submitter
+        stream_id = part.head.stream_id.decode()
+        if read_stream(snapshot, submitter, stream_id) < part.head.sequence:
+            told = (
+                f"stream {stream_id} of {submitter} must be at batch {part.head.sequence} at least"
+            )
+            self._report.add(None, "stream", told)
