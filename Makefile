@@ -12,7 +12,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check format generate fuzz bench bench-growth bench-long clean old-copies
 .PHONY: syscall-faults torture torture-quick
-.PHONY: power-cuts fs-cuts bit-rot
+.PHONY: power-cuts fs-cuts bit-rot fuzz-parsers verifiers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,16 @@ format: venv ## Format the code and mend what the linter can
 fuzz: venv ## Fuzz the compiled twin under sanitizers (CASES=1000000)
 	@echo "== fuzz"
 	@$(BIN)/python scripts/fuzz_twin.py --cases $(or $(CASES),1000000)
+
+fuzz-parsers: venv ## Fuzz every parser, guided by coverage (CASES=10000000)
+	@echo "== fuzz, parsers"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "the extra [fuzz] cannot be installed here"
+	@$(BIN)/python -m tests.fuzz.parsers --cases $(or $(CASES),10000000)
+
+verifiers: venv ## Show mutated proofs, checkpoints and receipts to independent verifiers (CASES=1000000)
+	@echo "== verifiers"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "the extra [fuzz] cannot be installed here"
+	@$(BIN)/python -m tests.fuzz.verifiers --cases $(or $(CASES),1000000)
 
 syscall-faults: venv ## Let each system call of a commit fail in each way; takes minutes
 	@echo "== system-call faults"

@@ -60,7 +60,9 @@ def note(text: str) -> None:
 
 def emit(answer: Mapping[str, Any]) -> None:
     """The answer for programs: one JSON object on one line."""
-    print(json.dumps(answer, ensure_ascii=False), flush=True)
+    text = json.dumps(answer, ensure_ascii=False)
+    # Half a character cannot be written as UTF-8; its escape is the one that JSON has for it.
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from counterfoil.errors import CounterfoilError, StartupError
 from counterfoil.keys import Signer
-from counterfoil.limits import WINDOW_FUTURE_US, WINDOW_PAST_US
+from counterfoil.limits import TIME_US_MAX, WINDOW_FUTURE_US, WINDOW_PAST_US
 from counterfoil.log import SPACES, Anchor, Log, create_log
 from counterfoil.log.fsck import Report, check_log
 from counterfoil.log.fsck.report import Progress
@@ -32,6 +32,13 @@ SETTINGS_NAME: Final = "counterfoil.toml"
 ENVIRONMENTS: Final = {
     "live": record_pb2.ENVIRONMENT_LIVE,
     "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
+}
+# Times of the whole calendar, and sizes that a 64-bit machine can map.
+_NUMBERS_MAX: Final = {
+    "map_size_bytes": (1 << 63) - 1,
+    "room_reserve_bytes": (1 << 63) - 1,
+    "window_past_s": TIME_US_MAX // 1_000_000,
+    "window_future_s": TIME_US_MAX // 1_000_000,
 }
 
 
@@ -120,7 +127,8 @@ def load(directory: Path) -> Settings:
     except FileNotFoundError as error:
         told = f"{directory} has no {SETTINGS_NAME}; make a ledger with `counterfoil init {directory} --origin NAME`"
         raise StartupError(told) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # ValueError: not TOML, not UTF-8, or a number with thousands of digits.
         raise StartupError(f"{path} cannot be read: {error}") from error
     known = {field.name: field for field in fields(Settings) if field.name != "directory"}
     for name, value in table.items():
@@ -131,6 +139,12 @@ def load(directory: Path) -> Settings:
         wanted = int if known[name].type in (int, "int") else str
         if type(value) is not wanted or (isinstance(value, int) and value < 0):
             raise StartupError(f"{path}: {name} must be {'a number' if wanted is int else 'text'}")
+        if isinstance(value, int) and value > _NUMBERS_MAX[name]:
+            raise StartupError(f"{path}: {name} must be at most {_NUMBERS_MAX[name]}")
+        if isinstance(value, str) and "\0" in value:
+            raise StartupError(
+                f"{path}: {name} has a zero character, which no path or name can have"
+            )
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
     paths: dict[str, Any] = {

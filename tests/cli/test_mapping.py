@@ -213,6 +213,8 @@ def test_a_column_that_the_header_lacks_is_refused_with_those_that_it_has() -> N
         ({"metadata": "k=v"}, [], "FIELD_MALFORMED", "metadata"),
         ({"metadata.k": []}, [], "FIELD_MALFORMED", "metadata.k"),
         ({"model_id": "\udcff"}, [], "INVALID_UTF8", "model_id"),
+        ({"metadata.\ud800": "x"}, [], "INVALID_UTF8", "metadata.\ud800"),
+        ({"metadata": {"\ud800": "x"}}, [], "INVALID_UTF8", "metadata"),
         ({"metadata": {"k": "x" * EVENT_SIZE_BYTES_MAX}}, [], "TOO_LARGE", ""),
     ],
 )

@@ -198,6 +198,9 @@ def test_whole_numbers_are_read_with_their_sign(cell: object, expected: int) -> 
             Decimal("NaN"),
             Decimal("Infinity"),
             Decimal("1e400"),
+            # Beyond the exponents that decimal arithmetic can round to.
+            Decimal("1e9999999"),
+            Decimal("-1e9999999"),
         ),
         *(1 << 63, -(1 << 63), "9223372036854775808"),
     ],

@@ -153,6 +153,15 @@ def test_keys_order_as_their_numbers() -> None:
     assert [parse_index_key(key) for key in keys] == [(a, b) for a in numbers for b in numbers]
 
 
+@pytest.mark.parametrize("size", [0, 1, 7, 9, 15])
+def test_a_key_of_another_size_is_refused(size: int) -> None:
+    """A key that rotted to something that is no row of numbers is damage, to who reads the key and to who reads the part."""
+    with pytest.raises(IntegrityError):
+        parse_index_key(bytes(size))
+    with pytest.raises(IntegrityError):
+        BatchPart(bytes(size), memoryview(bytes(500)))
+
+
 def test_the_state_comes_back() -> None:
     """The state of any size is read as it was written."""
     chance = random.Random(SEED)

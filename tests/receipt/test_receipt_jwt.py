@@ -369,8 +369,9 @@ def test_another_spelling_of_a_good_token_is_refused(name: str, data: bytes) -> 
 
 
 def test_white_space_around_a_token_is_let_pass() -> None:
-    """A token that was copied with a newline at its end is the same token."""
+    """A token that was copied with white space before it or a newline at its end is the same token."""
     assert verify_receipt(token() + b"\n", VKEY) == verify_receipt(token(), VKEY)
+    assert verify_receipt(b" \r\n\t" + token(), VKEY) == verify_receipt(token(), VKEY)
 
 
 def test_a_signature_of_something_else_is_no_signature_of_the_token() -> None:

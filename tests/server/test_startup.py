@@ -128,6 +128,20 @@ SPOILED: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     "settings are empty": (write("counterfoil.toml", b"\n"), ("origin",)),
     "unknown setting": (append_setting('orgin = "x"'), ("unknown setting orgin", "origin")),
     "text for a number": (change_setting("map_size_bytes", '"2"'), ("map_size_bytes", "a number")),
+    "a number of many digits": (
+        change_setting("map_size_bytes", "9" * 5000),
+        ("cannot be read",),
+    ),
+    "a number beyond 64 bits": (
+        change_setting("map_size_bytes", str(1 << 63)),
+        ("map_size_bytes",),
+    ),
+    "a window beyond the calendar": (
+        change_setting("window_past_s", str(10**12)),
+        ("window_past_s", "at most"),
+    ),
+    "lists without end": (append_setting("x = " + "[" * 100_000), ("cannot be read",)),
+    "a zero in a path": (change_setting("store", r'"a\\u0000b"'), ("store", "zero")),
     "a negative number": (change_setting("window_past_s", "-1"), ("window_past_s",)),
     "true for a number": (change_setting("map_size_bytes", "true"), ("map_size_bytes",)),
     "a number for text": (change_setting("origin", "5"), ("origin", "text")),

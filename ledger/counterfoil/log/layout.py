@@ -56,7 +56,13 @@ def index_key(*numbers: int) -> bytes:
 
 
 def parse_index_key(key: bytes) -> tuple[int, ...]:
-    """The numbers in a key; the inverse of :func:`index_key`."""
+    """The numbers in a key; the inverse of :func:`index_key`.
+
+    Raises:
+        IntegrityError: it is no such key.
+    """
+    if not key or len(key) % 8:
+        raise IntegrityError(f"a stored key of {len(key)} bytes is damaged; run fsck")
     return struct.unpack(f">{len(key) // 8}Q", key)
 
 

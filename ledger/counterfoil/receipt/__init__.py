@@ -87,7 +87,7 @@ def _verify_single(raw: bytes, trusted: Policy) -> VerifiedReceipt:
         return check_receipt(parse_receipt(raw), trusted, "receipt")
     if raw.startswith(single.TLOG_PROOF_LINE.encode() + b"\n"):
         return check_receipt(parse_tlog_proof(raw), trusted, "tlog-proof")
-    if raw.startswith(b"eyJ"):
+    if raw.lstrip().startswith(b"eyJ"):
         return jwt.check_jwt(raw, trusted)
     if raw.lstrip().startswith(b"{"):
         return check_receipt(parse_json(raw), trusted, "json")

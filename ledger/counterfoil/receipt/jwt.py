@@ -18,7 +18,7 @@ from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.keys import Signer, Verifier, jwk_thumbprint
 from counterfoil.note import Policy
 from counterfoil.receipt.single import Receipt, check_receipt, format_receipt, parse_receipt
-from counterfoil.receipt.verified import VerifiedReceipt, unique_names
+from counterfoil.receipt.verified import VerifiedReceipt, parse_json_object
 
 TYPE: Final = "counterfoil-receipt+jwt"
 # RFC 9864 names the curve in the algorithm; signers of both names make the same bytes.
@@ -61,7 +61,8 @@ def check_jwt(data: bytes, policy: Policy) -> VerifiedReceipt:
     parts = data.strip().split(b".")
     if len(parts) != 3:
         raise VerificationError("a JWT has three parts")
-    header, claims = _object(parts[0], "header"), _object(parts[1], "claims")
+    header = parse_json_object(_parse_base64url(parts[0]), "JWT header")
+    claims = parse_json_object(_parse_base64url(parts[1]), "JWT claims")
     verifier = _find_key(header, policy)
     verifier.verify(parts[0] + b"." + parts[1], _parse_base64url(parts[2]))
     if not _CLAIMS <= set(claims) <= _CLAIMS | {"exp"}:
@@ -93,16 +94,6 @@ def _find_key(header: dict[str, Any], policy: Policy) -> Verifier:
         if jwk_thumbprint(verifier.public_key) == header["kid"]:
             return verifier
     raise UnverifiableError("the JWT names a key that is not trusted here")
-
-
-def _object(part: bytes, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(_parse_base64url(part), object_pairs_hook=unique_names)
-    except (ValueError, RecursionError) as error:
-        raise VerificationError(f"JWT {name} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise VerificationError(f"JWT {name} is not an object")
-    return value
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -23,9 +23,9 @@ from counterfoil.receipt.verified import (
     VerifiedReceipt,
     byte_fields,
     check_checkpoint,
+    parse_json_object,
     single_field,
     states_of,
-    unique_names,
 )
 from counterfoil.tlog import leaf_hash, verify_inclusion
 from counterfoil.wire import element_bytes, field_bytes, field_varint, parse_fields
@@ -101,16 +101,13 @@ def format_json(receipt: Receipt) -> bytes:
 
 
 def parse_json(data: bytes) -> Receipt:
-    """Read the JSON form; white space between its parts is free.
+    """Read the JSON form; white space between its parts, the order of names and escapes in strings are free.
 
     Raises:
         VerificationError: not JSON, or not exactly these fields.
     """
-    try:
-        document = json.loads(data, object_pairs_hook=unique_names)
-    except (ValueError, RecursionError) as error:
-        raise VerificationError(f"receipt is not JSON: {error}") from error
-    if not isinstance(document, dict) or sorted(document) != sorted(_JSON_FIELDS):
+    document = parse_json_object(data, "receipt")
+    if sorted(document) != sorted(_JSON_FIELDS):
         raise VerificationError(
             f"JSON receipt must have exactly the fields {', '.join(_JSON_FIELDS)}"
         )

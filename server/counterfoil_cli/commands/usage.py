@@ -152,7 +152,11 @@ def import_usage(
 
 def _report(summary: "Summary", verdicts: "Verdicts", json: bool) -> None:
     if summary.ignored_columns:
-        shown = summary.ignored_columns[:_COLUMNS_NAMED_MAX]
+        # As Python shows them where a terminal would obey them.
+        shown = [
+            name if name.isprintable() else repr(name)
+            for name in summary.ignored_columns[:_COLUMNS_NAMED_MAX]
+        ]
         more = ", ..." if len(summary.ignored_columns) > len(shown) else ""
         note(f"columns that nothing was mapped from: {', '.join(shown)}{more}")
     if json:

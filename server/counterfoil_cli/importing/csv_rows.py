@@ -30,11 +30,13 @@ class CsvRows:
         if error is not None:
             raise FileError(f"line {line} should hold the column names: {error.message}")
         self.header = [cell.strip() for cell in cells]
-        for name in self.header:
-            if name and self.header.count(name) > 1:
+        named: set[str] = set()
+        for name in filter(None, self.header):
+            if name in named:
                 raise FileError(
                     f"the column {name!r} is named twice in line {line}; rename one of them"
                 )
+            named.add(name)
 
     def __iter__(self) -> Iterator[Row]:
         """All rows below the header; a row that cannot be read carries its error."""

@@ -7,6 +7,7 @@ disagree on which one counts.
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal, DecimalException
 from typing import Any, BinaryIO, Final, NoReturn
@@ -32,9 +33,8 @@ def _no_constant(name: str) -> NoReturn:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands twice in one object")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"{max(counts, key=counts.__getitem__)!r} stands twice in one object")
     return values
 
 

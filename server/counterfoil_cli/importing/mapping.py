@@ -201,7 +201,7 @@ class _Fields:
         """Set one target.
 
         Raises:
-            RowError: the row states two different times.
+            RowError: the row states two different times, or names a fact in half a character.
         """
         if target in _TIMES:
             if self.values.setdefault("event_time_us", value) != value:
@@ -210,7 +210,7 @@ class _Fields:
             # A key that the command line or a column of its own speaks of outranks the one in the object.
             self.metadata = {**value, **self.metadata}
         elif target.startswith(METADATA_PREFIX):
-            self.metadata[target.removeprefix(METADATA_PREFIX)] = value
+            self.metadata[parse_text(target, target.removeprefix(METADATA_PREFIX))] = value
         elif target == "attributions":
             self.values[target] = [
                 Attribution(asset_id=asset, parts_per_million=parts) for asset, parts in value

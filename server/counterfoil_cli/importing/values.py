@@ -96,7 +96,8 @@ def parse_whole(target: str, value: object) -> int:
     elif isinstance(value, Decimal):
         number = (
             int(value)
-            if value.is_finite() and abs(value) < 10**30 and value == int(value)
+            # Compared, not rounded: arithmetic overflows on exponents that a file may well hold.
+            if value.is_finite() and -(10**30) < value < 10**30 and value == int(value)
             else None
         )
     elif isinstance(value, int) and not isinstance(value, bool):
