@@ -18,8 +18,8 @@ def main(name: str, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=PACKAGES):
-        targets = importlib.import_module("tests.fuzz.targets")
-    target_module = importlib.import_module("tests.fuzz.target")
+        targets = importlib.import_module(f"{__package__}.targets")
+    target_module = importlib.import_module(f"{__package__}.target")
     target, try_case = targets.TARGET_BY_NAME[name], target_module.try_case
 
     def one(data: bytes) -> None:

@@ -29,7 +29,7 @@ from counterfoil_client.trust import parse_trust
 from counterfoil_server.directory import (
     SETTINGS_NAME,
     Settings,
-    _format_settings,
+    format_settings,
     load,
     load_signer,
 )
@@ -118,12 +118,12 @@ def _read_settings(data: bytes) -> None:
     (_folder() / SETTINGS_NAME).write_bytes(data)
     settings = load(_folder())
     must(settings.path("store") is not None, "no store")
-    (_folder() / SETTINGS_NAME).write_text(_format_settings(settings))
+    (_folder() / SETTINGS_NAME).write_text(format_settings(settings))
     must(load(_folder()) == settings, "settings come out otherwise")
 
 
 def _settings() -> Iterator[bytes]:
-    yield _format_settings(Settings(Path(), small_log.ORIGIN)).encode()
+    yield format_settings(Settings(Path(), small_log.ORIGIN)).encode()
     yield b'origin = "o"\nenvironment = "sandbox"\nwindow_past_s = 0x10\n[a]\nb = [[1], {c = 1}]\n'
 
 

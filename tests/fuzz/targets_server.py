@@ -6,6 +6,7 @@ import asyncio
 import base64
 import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,9 +101,8 @@ def _reader(service: type[Servicer], method: MethodDescriptor) -> Callable[[byte
     def read(data: bytes) -> None:
         nonlocal handler
         if handler is None:
-            handler = assemble.make_handler(service(_ledger())).service(  # type: ignore[call-arg]
-                SimpleNamespace(method=f"/{method.containing_service.full_name}/{method.name}")
-            )
+            quiet: Any = SimpleNamespace(wanted=False, stream=nullcontext)
+            handler = assemble._make_method(service(_ledger()), method, quiet)  # type: ignore[call-arg]
         loud, assemble._log = assemble._log, _Silence()
         try:
             _loop().run_until_complete(_call(handler, data))

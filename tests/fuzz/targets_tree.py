@@ -9,6 +9,7 @@ from typing import Any
 from counterfoil.entry import SALT_SIZE
 from counterfoil.errors import IntegrityError, InvalidInput, OutOfRange, VerificationError
 from counterfoil.limits import TREE_SIZE_MAX
+from counterfoil.log.columns import split_columns
 from counterfoil.log.layout import (
     BATCH,
     CHECKPOINT,
@@ -181,8 +182,8 @@ def _read_chunks(data: bytes) -> None:
     listed = cut.take(cut.number(2))
     snapshot: Any = _OneValue(cut.rest())
     for run in parse_runs(seal(listed)).runs[:1]:
-        for chunk in range(min(len(run.fences), 4)):
-            prints, indexes = read_chunk(snapshot, run, chunk)
+        for chunk in run.chunks[:4]:
+            prints, indexes = split_columns(read_chunk(snapshot, run, chunk))
             must(len(prints) == len(indexes), "columns differ")
 
 

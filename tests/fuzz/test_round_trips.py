@@ -202,7 +202,7 @@ def test_states_come_back(size: int, time_us: int, last: bytes, data: st.DataObj
 @QUICK
 def test_run_lists_come_back(counts: dict[int, int], data: st.DataObject) -> None:
     """Every list of runs that does not contradict itself is read as it was stored."""
-    fences = st.lists(UINT64, max_size=3).map(tuple)
+    fences = st.lists(st.binary(min_size=8, max_size=8), max_size=3).map(b"".join)
     runs = tuple(
         Run(number, level_of(count), count, data.draw(fences)) for number, count in counts.items()
     )

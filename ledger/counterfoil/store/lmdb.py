@@ -43,6 +43,7 @@ import lmdb
 from counterfoil.errors import Busy, IntegrityError, OutcomeUnknown, StartupError, StoreFull
 from counterfoil.limits import MIB
 from counterfoil.store.interface import StoreLimits, Transaction
+from counterfoil.store.lmdb_environment import DAMAGE, open_environment
 from counterfoil.store.lmdb_file import (
     check_data_file,
     check_pages,
@@ -67,8 +68,6 @@ READERS_MAX: Final = 1024
 DRAIN_S_MAX: Final = 5.0
 _ATTEMPTS: Final = 10
 _RETRY_AFTER_S: Final = 0.05
-
-_DAMAGE: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
 
 class LmdbStore:
@@ -112,7 +111,8 @@ class LmdbStore:
         self._closed = False
         refuse_network_filesystem(self._path)
         prepare_directory(self._path, create=create, read_only=read_only)
-        self._env = self._open_environment(len(spaces), map_size_bytes)
+        sizes = (len(spaces), map_size_bytes, READERS_MAX)
+        self._env = open_environment(self._path, *sizes, read_only=read_only)
         try:
             self._check_file()
             self._env.reader_check()
@@ -134,32 +134,6 @@ class LmdbStore:
     def path(self) -> Path:
         """The directory of the environment."""
         return self._path
-
-    def _open_environment(self, spaces: int, map_size_bytes: int) -> lmdb.Environment:
-        try:
-            environment = lmdb.open(
-                str(self._path),
-                map_size=map_size_bytes,
-                subdir=True,
-                readonly=self._read_only,
-                metasync=True,
-                sync=True,
-                writemap=False,
-                lock=True,
-                mode=0o600,
-                create=False,
-                max_readers=READERS_MAX,
-                max_dbs=spaces,
-                lib_version=0,
-            )
-        except _DAMAGE as error:
-            raise IntegrityError(f"{self._path} is not a store: {error}; restore it") from error
-        except lmdb.Error as error:
-            raise StartupError(f"{self._path} cannot be opened: {error}") from error
-        if environment.lib_version()[0] != 0:
-            environment.close()
-            raise StartupError(f"{self._path} has the format of LMDB 1; copy it to one of LMDB 0.9")
-        return environment
 
     def _check_file(self) -> None:
         """Check the file against a state that a read transaction holds fast meanwhile."""
@@ -346,7 +320,7 @@ class LmdbStore:
         """
         try:
             snapshot.copy(self._env, directory)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise IntegrityError(f"{self._path} is damaged: {error}; run fsck") from error
         except lmdb.Error as error:
             raise StartupError(f"a copy cannot be written into {directory}: {error}") from error

@@ -19,7 +19,7 @@ from counterfoil.log.layout import (
     parse_index_key,
     unseal,
 )
-from counterfoil.log.nodes import read_node
+from counterfoil.log.nodes import Nodes
 from counterfoil.note import parse_checkpoint
 from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.store import Snapshot
@@ -117,7 +117,7 @@ class Walk:
         if self._doubtful:
             return
         try:
-            self.tree = Frontier.read(size, lambda level, at: read_node(snapshot, level, at))
+            self.tree = Frontier.read(size, Nodes(snapshot).read)
         except IntegrityError:
             return  # A batch of the last tile is lost; the tree is read again behind that tile.
 
