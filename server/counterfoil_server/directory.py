@@ -38,6 +38,7 @@ _NUMBERS_MAX: Final = {
     "map_size_bytes": (1 << 63) - 1,
     "room_reserve_bytes": (1 << 63) - 1,
     "window_past_s": TIME_US_MAX // 1_000_000,
+    "scrub_period_s": TIME_US_MAX // 1_000_000,
     "window_future_s": TIME_US_MAX // 1_000_000,
 }
 
