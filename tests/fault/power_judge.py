@@ -32,7 +32,7 @@ STREAM = ("host_1", "power")
 
 
 # What is judged stands for the disk itself, and not for a copy of the anchor that somebody put beside it.
-def _is_itself(_anchor: Anchor) -> bool:
+def _is_itself(self: Anchor) -> bool:
     return True
 
 
