@@ -2,10 +2,13 @@
 
 import logging
 import os
-import sys
 import threading
+from typing import Final
 
 import structlog
+
+# The descriptor itself: what stands for it in the interpreter may have been replaced, and have none.
+_STANDARD_ERROR: Final = 2
 
 
 class Messages:
@@ -37,7 +40,7 @@ class Messages:
 
 def set_up_logging(level: int = logging.INFO) -> None:
     """Set structlog up for the process."""
-    messages = Messages(sys.stderr.fileno())
+    messages = Messages(_STANDARD_ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

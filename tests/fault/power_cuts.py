@@ -36,7 +36,7 @@ from .power_disk import (
     nothing_more,
     write_out,
 )
-from .power_judge import REFUSED, SOUND, judge, promised
+from .power_judge import REFUSED, SOUND, judge, promised, the_disk_itself
 from .power_trace import Event, Flushed, Said, UnmodelledError, Write, parse_trace, record
 from .reporting import ROOT, LongRun, memory_folder
 
@@ -205,7 +205,8 @@ def whole_history(events: Sequence[Event], area: Path) -> bytes:
     """The leaf hashes of the log at the end of the load."""
     target = Path(tempfile.mkdtemp(dir=area))
     write_out(last_image(events), target, random.Random(0))
-    log = open_log(load(target / "ledger"))
+    with the_disk_itself():
+        log = open_log(load(target / "ledger"))
     with log.store.snapshot() as snapshot:
         leaves = read_leaf_hashes(snapshot, 0, read_state(snapshot).size).data
     log.store.close()

@@ -8,11 +8,12 @@ whatever tree was signed must be the beginning of the one that the log goes on f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from counterfoil.errors import CounterfoilError, StartupError
 from counterfoil.log import Anchor, Log, prepare_batch, read_stream
@@ -31,12 +32,9 @@ REFUSED = "refused"
 STREAM = ("host_1", "power")
 
 
-# What is judged stands for the disk itself, and not for a copy of the anchor that somebody put beside it.
-def _is_itself(self: Anchor) -> bool:
-    return True
-
-
-Anchor.is_in_place = _is_itself  # type: ignore[method-assign]
+def the_disk_itself() -> AbstractContextManager[object]:
+    """What is judged stands for the disk itself, and not for a copy of the anchor that somebody put beside it."""
+    return patch.object(Anchor, "is_in_place", return_value=True)
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,7 @@ def judge(directory: Path, promise: Promise, *, deep: bool) -> str:
         deep: run fsck as well, and let the log go on.
     """
     with ExitStack() as stack:
+        stack.enter_context(the_disk_itself())
         try:
             settings = load(directory)
             stack.enter_context(hold_lock(settings))
@@ -92,7 +91,8 @@ def judge(directory: Path, promise: Promise, *, deep: bool) -> str:
         if wrong or not deep:
             return wrong or SOUND
         _go_on(log)
-    report = fsck(directory, lambda _done, _all: None)
+    with the_disk_itself():
+        report = fsck(directory, lambda _done, _all: None)
     return SOUND if report.sound else f"fsck: {report.problems[0]}"
 
 
