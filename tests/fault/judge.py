@@ -27,7 +27,7 @@ from counterfoil.v1.log_service_pb2 import GetConsistencyProofRequest
 from counterfoil.v1.log_service_pb2_grpc import LogServiceStub
 from counterfoil.v1.record_pb2 import UsageEvent
 from counterfoil.v1.usage_service_pb2 import AppendUsageResponse
-from counterfoil_client import LedgerClient
+from counterfoil_client import LedgerClient, LedgerError
 from counterfoil_client.evidence import UsageResult, Writer, check_usage
 
 from .journal import Acknowledged
@@ -115,8 +115,18 @@ class Judge:
         """Read what is new in the log, each entry verified against a checkpoint, and compare.
 
         Everything that was taken must be in the log by now. The connection is a new one: an old one would wait, after
-        it failed, before it looks for the server again.
+        it failed, before it looks for the server again. One that breaks, as when the machine was suspended, is followed
+        by another.
         """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._look(address)
+                return
+            except (LedgerError, grpc.RpcError):
+                if attempt == _ATTEMPTS:
+                    raise
+
+    def _look(self, address: str) -> None:
         with LedgerClient(address, trust=self.vkey, timeout_s=_PATIENCE_S) as client:
             try:
                 newest = client.checkpoint()

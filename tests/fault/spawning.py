@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
-# Nothing takes that long when all is well.
-PATIENCE_S = 300.0
+# Nothing takes that long when all is well; a machine may be suspended meanwhile.
+PATIENCE_S = 3600.0
 _READY = re.compile(r"counterfoil: ready, .*\bgrpc ([^\s,]+)")
 
 
