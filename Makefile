@@ -10,7 +10,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format generate fuzz bench bench-growth bench-long clean old-copies
+.PHONY: help venv demo test check format generate fuzz bench bench-growth bench-latency bench-long clean old-copies
 .PHONY: syscall-faults torture torture-quick
 .PHONY: power-cuts fs-cuts bit-rot fuzz-parsers verifiers
 
@@ -97,6 +97,11 @@ bench-growth: venv ## Measure one ledger as it grows to 10 M records, and draw i
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/growth.py
 	@$(BIN)/python benchmarks/plot.py benchmarks/results/latest-growth.json --output benchmarks/results/latest-growth.svg
+
+bench-latency: venv ## Measure latency with 1 to 1,024 callers, and overload; takes ten minutes
+	@echo "== bench, latency"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python benchmarks/bench.py --latency --output benchmarks/results/latest-latency.json
 
 bench-long: venv ## Both in their long forms: up to 10 M and 50 M records; takes an hour and a half
 	@echo "== bench, long"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harness import machine
-from harness.plan import DEFAULT, LONG, TINY
+from harness.plan import DEFAULT, LATENCY, LONG, TINY, Plan
 from harness.programs import Programs
 from harness.rivals import RIVALS
 from harness.rounds import run
@@ -24,7 +24,7 @@ _FOREIGN: Final = {"postgres", *(rival.key.partition("/")[0] for rival in RIVALS
 def main() -> int:
     """Measure; the exit code is 1 when a measurement of the ledger failed. Others fail visibly, in their row."""
     arguments = _parser().parse_args()
-    plan = LONG if arguments.long else TINY if arguments.tiny else DEFAULT
+    plan: Plan = arguments.plan
     if arguments.rounds is not None:
         plan = replace(plan, rounds=arguments.rounds)
     with work_folder(arguments.workdir, keep=arguments.keep) as folder:
@@ -61,8 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure the ledger, and others with the same rows in the same run.",
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--long", action="store_true", help="up to 10 M records; takes an hour")
-    size.add_argument("--tiny", action="store_true", help="only show that everything runs")
+    for name, plan, told in (
+        ("--long", LONG, "up to 10 M records; takes an hour"),
+        ("--latency", LATENCY, "latency and overload alone; takes ten minutes"),
+        ("--tiny", TINY, "only show that everything runs"),
+    ):
+        size.add_argument(name, dest="plan", action="store_const", const=plan, help=told)
+    parser.set_defaults(plan=DEFAULT)
     parser.add_argument("--rounds", type=int, help="how often everything is measured")
     parser.add_argument(
         "--workdir", type=Path, default=WORK, help="a folder on the disk to measure"

@@ -1,6 +1,6 @@
 """What one run measures: the sizes, the contenders, and how long each is looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 # Streams of the one client process. Connections find their worker by a hash of their port numbers: with four, all of
@@ -43,7 +43,7 @@ class Plan:
         rival_batches, rival_s, rival_rounds: for what is slow, or only stands beside: no more batches, seconds and
             rounds than these.
         latencies: a method, how many callers, and the part of their capacity that they offer; each for latency_s, after
-            a closed loop of capacity_s has shown the capacity.
+            a closed loop of capacity_s has shown the capacity; latency_rounds times, in turn.
         overload_s, after_s: how long ten times the capacity is offered, and half of it afterwards.
         judged: the numbers are held against the targets.
         budget_s: no further round begins when it would probably end later than this.
@@ -66,6 +66,7 @@ class Plan:
         ("training", 64, 0.9),
         ("usage", 64, 0.5),
     )
+    latency_rounds: int = 1
     capacity_s: float = 3.0
     latency_s: float = 4.0
     overload_s: float = 5.0
@@ -93,6 +94,8 @@ LONG: Final = Plan(
     overload_s=10.0,
     budget_s=3600.0,
 )
+# Latency and overload alone.
+LATENCY: Final = replace(LONG, sizes=(0,), rounds=0, latency_rounds=3, latency_s=6.0)
 # Shows that the harness works; its numbers mean nothing.
 TINY: Final = Plan(
     sizes=(2_000,),

@@ -70,7 +70,8 @@ def run(plan: Plan, folder: Path, say: Say, programs: Programs) -> Measured:
             if number + 1 < plan.rounds and 2 * ended_s - begun_s - started_s > plan.budget_s:
                 say(f"no time for another round within {plan.budget_s:.0f} s")
                 break
-    _take(measured, latency_rows.steps(plan, folder, logs), 0, say)
+    for number in range(plan.latency_rounds):
+        _take(measured, latency_rows.steps(plan, folder, logs), number, say)
     _take(measured, rows.last(), 0, say)
     measured.seconds = stopwatch_s() - started_s
     return measured

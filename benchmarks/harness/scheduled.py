@@ -16,7 +16,7 @@ from harness.plan import STREAMS
 _PREPARE_S: Final = 120.0
 _RUN_S: Final = 180.0
 # For a closed loop, requests are numbered beforehand, and batches are made: more a second than any server takes.
-_MOST_PER_S: Final = {"training": 20_000, "usage": 400}
+_MOST_PER_S: Final = {"training": 20_000, "usage": 800}
 # The first part of a closed loop, while it gets going, does not count.
 _WARM_UP_PART: Final = 0.2
 

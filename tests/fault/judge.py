@@ -34,6 +34,8 @@ from .journal import Acknowledged
 
 _LIVE = 1
 _PATIENCE_S = 300.0
+# A server under load may refuse a connection; so often it is tried.
+_ATTEMPTS = 3
 HOST = "host"
 """The submitter whose events come through a spool."""
 

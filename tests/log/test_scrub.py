@@ -192,3 +192,30 @@ def test_a_line_of_the_catalog_under_another_index_is_found(memory: Bench) -> No
     memory.put(RUN, key, flipped(value, 8 * (len(value) - 8)))
 
     assert {fault.what for fault in watch(scrub_of(memory), START_US)} == {"catalog"}
+
+
+def test_the_pace_is_not_that_of_the_writers(
+    memory: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written in a round is read in the next one, which begins at the first entry and ends at the last."""
+    read: list[list[int]] = [[]]
+    check = EntryCheck.check
+
+    def watched(self: EntryCheck, part: BatchPart, *rest: object) -> object:
+        read[-1].append(part.first)
+        return check(self, part, *rest)
+
+    monkeypatch.setattr(EntryCheck, "check", watched)
+    begin_us = START_US - START_US % PERIOD_US
+    scrub = scrub_of(memory)
+    for number in range(2):
+        for at in range(LOOKS):
+            scrub.look(begin_us + number * PERIOD_US + PERIOD_US * at // LOOKS)
+            memory.append(*(memory.payout(100 * number + 2 * at + more) for more in range(2)))
+        read.append([])
+    scrub.look(begin_us + 2 * PERIOD_US)
+
+    first, second = read[0], read[1] + read[2]
+    assert max(first, default=0) == 0, "the first round has the genesis entry alone to read"
+    # The end of the first round comes with the first look of the second.
+    assert sorted(set(second) - {0}) == list(range(1, 1 + 2 * LOOKS))

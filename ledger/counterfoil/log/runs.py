@@ -13,6 +13,7 @@ Small merges happen in the commit that makes them due; large ones by :mod:`count
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -99,6 +100,7 @@ def format_runs(runs: Runs) -> bytes:
     return seal(b"".join(parts))
 
 
+@lru_cache(maxsize=4)  # Each commit reads it twice.
 def parse_runs(value: bytes) -> Runs:
     """Read the stored list; an empty value is the empty list.
 

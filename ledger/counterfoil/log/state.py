@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from counterfoil.errors import IntegrityError
@@ -39,6 +40,7 @@ def format_state(state: State) -> bytes:
     return seal(head + b"".join(state.frontier))
 
 
+@lru_cache(maxsize=4)  # Each commit reads it twice, and each page of a list once.
 def parse_state(value: bytes) -> State:
     """Read the stored value.
 

@@ -69,8 +69,8 @@ class Snapshot(Protocol):
 
         For values that are written once and asked for often. The caller answers for it that all keys below
         a prefix were committed by what this snapshot shows, and that no value below it is ever another one;
-        they may all be deleted, if their prefix is never used again. So a store may remember where they lie
-        for as long as each call names their prefix. Unlike others these views are not revoked when the
+        they may all be deleted, if their prefix is never used again. So a store may remember them, or
+        where they lie, for as long as each call names their prefix. Unlike others these views are not revoked when the
         snapshot closes; the rule is the same.
 
         Raises:

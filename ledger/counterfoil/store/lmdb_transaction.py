@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from lmdb import Cursor, _Database
 
 
-_Located: TypeAlias = tuple[tuple[memoryview, ...], dict[int, bytes]]
-_UNREAD = memoryview(b"")
+_Located: TypeAlias = tuple[memoryview, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +35,10 @@ class Lasting:
     A value of a page or more has pages of its own. LMDB neither moves nor writes them before the value is
     put again or deleted, and gives them to nobody else while a reader may see it: so a view that was taken once
     holds in each later snapshot that has the key, for as long as the map stays in its place. Smaller values
-    share their page with others and move with it; they are read each time.
+    share their page with others and move with it; of these a copy is kept.
 
     Attributes:
-        values: by space and prefix the views, and the keys of those that have to be read, by their place.
+        values: the views, by space and prefix.
     """
 
     page_size: int
@@ -84,27 +83,15 @@ class LmdbSnapshot:
         # What is not committed may still be moved or taken back.
         if not self._changes:
             self._lasting.values[space] = found
-        return [self._complete(space, *found[prefix]) for prefix in prefixes]
+        return [found[prefix] for prefix in prefixes]
 
     def _locate(self, space: str, prefix: bytes) -> _Located:
-        views: list[memoryview] = []
-        small: dict[int, bytes] = {}
-        for place, (key, view) in enumerate(self.scan(space, prefix, prefix_end(prefix))):
-            if len(view) < self._lasting.page_size:
-                small[place] = key
-            # A view of a view lives on when that one is revoked.
-            views.append(_UNREAD if place in small else memoryview(view))
-        return tuple(views), small
-
-    def _complete(
-        self, space: str, views: tuple[memoryview, ...], small: dict[int, bytes]
-    ) -> tuple[memoryview, ...]:
-        if not small:
-            return views
-        complete = list(views)
-        for place, key in small.items():
-            complete[place] = self.get(space, key) or _UNREAD
-        return tuple(complete)
+        least = self._lasting.page_size
+        # A view of a view lives on when that one is revoked.
+        return tuple(
+            memoryview(view if len(view) >= least else bytes(view))
+            for _, view in self.scan(space, prefix, prefix_end(prefix))
+        )
 
     def scan(
         self,

@@ -1,8 +1,10 @@
 """The scrub: fsck a little at a time, for a store that is being served.
 
-It goes over the whole log once in each period, evenly. Where it should be follows from the clock alone: a share of the
-log as large as the share of the period that is over. So it needs no memory of its own, a restart goes on in the same
-place, and rot is found at most one period after it came about, while the server runs.
+It goes over the log once in each period, evenly. Where it should be follows from the clock alone: a share of the log as
+large as the share of the period that is over. So it needs no memory of its own, and a restart goes on in the same place.
+A round covers what the log held when it began: the scrub's pace does not follow that of the writers, which it would slow
+down. So rot in what one round has seen is found at most one period after it came about, while the server runs; what was
+written since the round began is seen for the first time in the next one.
 
 It does what fsck does with each batch, and looks for each record in the catalog. What fsck finds beyond that by
 comparing whole sets (lines of the catalog that no entry gives, tiles beyond the tree, the anchor) it leaves to fsck.
@@ -41,7 +43,7 @@ class Scrub:
         self._period_us = period_us
         self._report = Report()
         self._walk: Walk | None = None
-        self._round = 0
+        self._round = self._size = 0
         # Faults of this round: each is told once.
         self._told: set[Fault] = set()
 
@@ -57,16 +59,15 @@ class Scrub:
         with self._store.snapshot() as snapshot:
             try:
                 size = read_state(snapshot).size
-                due = size * within_us // self._period_us
                 if self._walk is None:
-                    self._round = round_
-                    self._walk = self._begin(snapshot, due)
-                elif round_ != self._round:
-                    # The end of the round before comes first.
-                    due = size
+                    self._round, self._size = round_, size
+                    self._walk = self._begin(snapshot, size * within_us // self._period_us)
+                # The end of the round before comes first.
+                over = round_ != self._round
+                due = self._size if over else self._size * within_us // self._period_us
                 self._walk.advance(snapshot, due, RECORDS_AT_A_TIME)
-                if round_ != self._round and self._walk.next_index >= size:
-                    self._walk, self._round = self._fresh(), round_
+                if over and self._walk.next_index >= self._size:
+                    self._walk, self._round, self._size = self._fresh(), round_, size
                     self._told.clear()
             except IntegrityError as error:
                 self._report.add(error.index, "store", str(error))
