@@ -50,16 +50,17 @@ def run(plan: Plan, folder: Path, say: Say, programs: Programs) -> Measured:
     logs.mkdir()
     rows = LedgerRows(plan, folder, logs)
     place = rivals.Place(plan, folder, logs, programs)
-    measured.failures |= rivals.missing(programs)
+    if plan.rounds:
+        measured.failures |= rivals.missing(programs)
     started_s = stopwatch_s()
     _take(measured, rows.first(), 0, say)
     with ExitStack() as stack:
-        database = _start_postgres(stack, measured, folder, logs, say)
+        database = plan.rounds and _start_postgres(stack, measured, folder, logs, say)
         for number in range(plan.rounds):
             begun_s = stopwatch_s()
             steps = [*rows.each_round(), *write_path.each_round(plan, folder, number)]
             steps += rivals.each_round(place, number)
-            if database is not None:
+            if database:
                 steps += postgres_rows.each_round(database, plan, logs, number)
             # Another order each time: what a neighbour leaves behind meets somebody else.
             random.Random(number).shuffle(steps)

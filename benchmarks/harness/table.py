@@ -31,7 +31,7 @@ _LACKS: Final = "does not have"
 
 def format_table(plan: Plan, measured: Measured) -> str:
     """One table of all rows, then the starts and the targets."""
-    found = list(lines(plan, measured))
+    found = [it for it in lines(plan, measured) if plan.rounds or it.metrics or it.reason]
     heading = ["", *(title for title, _, _ in _CELLS), _LACKS]
     rows = [[line.label, *_cells(line), _last(line)] for line in found]
     text = [*_align([heading, *rows]), ""]

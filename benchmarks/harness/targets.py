@@ -30,6 +30,12 @@ def targets(plan: Plan, measured: Measured) -> Iterator[Target]:
     """What the ledger has to reach, as far as this run can tell."""
     if not plan.judged:
         return
+    if plan.rounds:
+        yield from _rate_targets(plan, measured)
+    yield from _latency_targets(measured)
+
+
+def _rate_targets(plan: Plan, measured: Measured) -> Iterator[Target]:
     largest = max(plan.sizes)
     empty_rate = _best_rate(measured, "ingest/0/")
     yield Target("stream ingest, records/s", empty_rate, 200_000, at_least=True)
@@ -53,7 +59,6 @@ def targets(plan: Plan, measured: Measured) -> Iterator[Target]:
         raw = statistics.median(measured.of(key, "raw_bytes_per_record"))
         what = f"bytes stored per record of {raw:.0f}, log {size_of(largest)}"
         yield Target(what, statistics.median(stored), 1.7 * raw + 74, at_least=False)
-    yield from _latency_targets(measured)
     if checks := measured.of(f"fsck/{largest}", "records_per_s"):
         yield Target(f"fsck at {size_of(largest)}, records/s", checks[0], 150_000, at_least=True)
 
