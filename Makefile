@@ -6,13 +6,17 @@ STAMP := $(VENV)/.installed
 # Test processes. Each keeps whole files, so that costly module fixtures are built once.
 JOBS ?= 2
 
+# What `make coverage` runs: all that tests the proof path, and, with the compiled twin off, what tests its Python functions.
+PROOF_PATH_TESTS := tests/core tests/entry tests/receipt tests/log
+TWIN_TESTS := tests/core tests/entry tests/receipt tests/log/test_catalog_runs.py
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check format generate fuzz bench bench-growth bench-latency bench-long clean old-copies
 .PHONY: syscall-faults torture torture-quick
-.PHONY: power-cuts fs-cuts bit-rot fuzz-parsers verifiers
+.PHONY: power-cuts fs-cuts bit-rot fuzz-parsers verifiers mutants coverage
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +74,17 @@ verifiers: venv ## Show mutated proofs, checkpoints and receipts to independent 
 	@echo "== verifiers"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "the extra [fuzz] cannot be installed here"
 	@$(BIN)/python -m tests.fuzz.verifiers --cases $(or $(CASES),1000000)
+
+mutants: venv ## Put seeded bugs into copies of the project; the suite must catch each (BUGS="name ...")
+	@echo "== mutants"
+	@$(BIN)/python -m tests.mutants $(BUGS)
+
+coverage: venv ## Run the tests of the proof path; every line and branch of it must be taken
+	@echo "== coverage"
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -n0 $(PROOF_PATH_TESTS)
+	@COUNTERFOIL_TWIN=off $(BIN)/coverage run --append -m pytest -n0 $(TWIN_TESTS)
+	@$(BIN)/coverage report
 
 syscall-faults: venv ## Let each system call of a commit fail in each way; takes minutes
 	@echo "== system-call faults"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -235,3 +239,30 @@ def test_two_writers_never_move_it_back(path: Path) -> None:
 
     assert newest(Anchor(path, SIGNER.verifier)) == 120
     assert seen == sorted(seen), SEED
+
+
+def test_a_slot_is_read_and_written_under_the_lock(
+    anchor: Anchor, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the look at the slots to the flush of the new one, nobody else gets the lock."""
+    held: list[str] = []
+
+    def watched(name: str) -> Callable[..., Any]:
+        original = getattr(os, name)
+
+        def call(*args: Any) -> Any:
+            with path.open("rb") as other, pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            held.append(name)
+            return original(*args)
+
+        return call
+
+    for name in ("pread", "pwrite", "fdatasync"):
+        monkeypatch.setattr(os, name, watched(name))
+    anchor.advance(note(3), 3)
+
+    # In this order, too: what is not flushed when this returns would not be an anchor.
+    assert held == ["pread", "pwrite", "fdatasync"]
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
