@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import traceback
 from typing import Any
 
 import pytest
@@ -290,6 +291,17 @@ def test_every_part_of_a_private_key_is_refused() -> None:
                 with pytest.raises(InvalidInput) as caught:
                     Signer.parse(PRIVATE[begin:end])
                 assert "EKFALV" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [PRIVATE[:-1], PRIVATE + "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+def test_an_error_about_a_private_key_has_no_cause_to_show(text: str) -> None:
+    """What decoding said of the key's own characters is in no traceback."""
+    with pytest.raises(InvalidInput) as caught:
+        Signer.parse(text)
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("Traceback") == 1
+    assert "not a private key" in shown
 
 
 def test_every_character_of_a_private_key_counts() -> None:

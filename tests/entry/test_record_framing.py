@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterfoil.entry import RecordFields, frame_records, parse_record, record_prefix
+from counterfoil.entry import (
+    RecordFields,
+    Records,
+    frame_records,
+    parse_record,
+    record_prefix,
+)
 from counterfoil.errors import VerificationError
+from counterfoil.packed import Packed
 from counterfoil.v1 import record_pb2
-from counterfoil.wire import element_bytes, encode_varint, field_bytes, field_varint
+from counterfoil.wire import element_bytes, element_tag, encode_varint, field_bytes, field_varint
 
 SEED = 20260803
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -168,3 +175,16 @@ def test_random_edits_are_refused_or_read_in_one_form() -> None:
         except VerificationError:
             continue
         assert framed(fields) == data, (SEED, round_)
+
+
+@pytest.mark.parametrize("head", [b"", record_prefix("host_1", 2) + element_tag(15)])
+def test_a_run_of_records_is_those_records(head: bytes) -> None:
+    """A slice of framed records, and of whole ones, has the bytes that a list of them would have."""
+    records = Records(head, Packed.of([b"a" * size for size in (1, 130, 0, 7)]))
+    whole = list(records)
+
+    for begin in range(5):
+        for end in range(5):
+            assert list(records[begin:end]) == whole[begin:end]
+    assert records[::-2] == whole[::-2]
+    assert records[-1] == whole[-1]

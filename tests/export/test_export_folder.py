@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from counterfoil.__main__ import BAD, CANNOT_TELL, GOOD, verify_file
 from counterfoil.entry import commitment, format_leaf, parse_leaf
-from counterfoil.errors import OutOfRange, StartupError, VerificationError
+from counterfoil.errors import IntegrityError, OutOfRange, StartupError, VerificationError
 from counterfoil.export import (
+    CHECKPOINT_NAME,
     Opening,
     Tiles,
     bundle_path,
@@ -22,10 +24,11 @@ from counterfoil.export import (
     verify_export,
 )
 from counterfoil.keys import Signer
+from counterfoil.log.export import export_files, find_tree
 from counterfoil.note import Policy, sign_checkpoint
 from counterfoil.packed import Hashes
 from counterfoil.tlog import leaf_hash, parse_bundle, parse_tile_path, root_hash
-from counterfoil_server.directory import load, load_signer
+from counterfoil_server.directory import load, load_signer, open_store
 from counterfoil_server.export import export
 
 from ..fault.small_ledger import grow, make, quiet
@@ -374,3 +377,18 @@ def test_tiles_do_not_depend_on_how_a_tree_grew(size: int) -> None:
         assert len(data) == 32 * width
         counts[level] = counts.get(level, 0) + width
     assert counts == {level: size >> 8 * level for level in range(3) if size >> 8 * level}
+
+
+def test_entries_that_were_not_signed_are_not_exported(ledger: Path, signer: Signer) -> None:
+    """When the entries do not lead to the root that was signed, the checkpoint is never written."""
+    store = open_store(load(ledger), read_only=True)
+    try:
+        tree = find_tree(store, signer.verifier, None)
+        other = replace(tree, root_hash=bytes(32))
+        written: list[tuple[str, bytes]] = []
+        with pytest.raises(IntegrityError, match="not those that were signed"):
+            written.extend(export_files(store, signer.verifier, other, quiet))
+        assert CHECKPOINT_NAME not in dict(written)
+        assert len(written) > SIZE // 256
+    finally:
+        store.close()

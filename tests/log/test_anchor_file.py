@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -15,6 +16,7 @@ import pytest
 from counterfoil.errors import StartupError
 from counterfoil.keys import Signer
 from counterfoil.log.anchor import SLOT_SIZE, Anchor
+from counterfoil.log.place import place_of
 from counterfoil.note import sign_checkpoint
 
 from .bench import ORIGIN, SIGNER, flipped
@@ -266,3 +268,40 @@ def test_a_slot_is_read_and_written_under_the_lock(
     assert held == ["pread", "pwrite", "fdatasync"]
     with path.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_slot_that_is_written_in_part_is_an_error(
+    anchor: Anchor, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk takes half a note nobody is told that the anchor moved; the checkpoint before it still counts."""
+    anchor.advance(note(3), 3)
+    write = os.pwrite
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda file, data, at: write(file, data[: SLOT_SIZE // 8], at))
+        with pytest.raises(OSError, match="in part"):
+            anchor.advance(note(4), 4)
+
+    assert newest(Anchor(path, SIGNER.verifier)) == 3
+    anchor.advance(note(4), 4)
+    assert newest(Anchor(path, SIGNER.verifier)) == 4
+
+
+def test_only_the_file_itself_is_in_its_place(anchor: Anchor, path: Path, tmp_path: Path) -> None:
+    """An anchor that was written to and renamed is in its place; one without a place, and every copy, is not."""
+    assert not anchor.is_in_place()
+    anchor.take_place()
+    anchor.advance(note(3), 3)
+    copy, elsewhere = tmp_path / "copy", tmp_path / "elsewhere"
+    shutil.copy2(path, copy)
+    path.rename(elsewhere)
+
+    assert anchor.is_in_place()
+    assert Anchor(elsewhere, SIGNER.verifier).is_in_place()
+    assert not Anchor(copy, SIGNER.verifier).is_in_place()
+
+
+def test_where_inodes_are_not_numbered_the_inode_is_the_place() -> None:
+    """A file system that does not count the uses of an inode, such as /proc, gives the generation 0."""
+    with Path("/proc/self/status").open("rb") as file:
+        inode = os.fstat(file.fileno()).st_ino
+        assert place_of(file.fileno()) == f"inode {inode} generation 0\n".encode()

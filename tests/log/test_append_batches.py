@@ -342,3 +342,12 @@ def test_an_answer_does_not_prove_other_records(memory: Bench) -> None:
         for other in (sent[(number + 1) % 3], sent[number][::-1], sent[number][:1]):
             with pytest.raises(VerificationError):
                 verify_batch(receipt, VKEY, other)
+
+
+def test_a_group_of_no_batches_asks_nothing_of_the_store(
+    memory: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing to append is no transaction."""
+    monkeypatch.setattr(type(memory.store), "transact", None)
+
+    assert memory.append() == []

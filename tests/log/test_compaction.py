@@ -393,3 +393,23 @@ def test_a_log_is_merged_while_it_grows(subject: Bench) -> None:
     assert [item.index for item in again.existing] == [entry.index for entry in known]
     check_all(subject)
     assert subject.fsck().sound
+
+
+def test_a_run_that_is_listed_meanwhile_is_no_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks that get their line between the look and the lock are kept."""
+    store = MemoryStore(SPACES)
+    due(store)
+    before = answers(store)
+    with store.snapshot() as snapshot:
+        old = read_runs(snapshot).runs
+    merged = compaction._write(store, store.transact(compaction._take_number), old)
+    assert chunks(store) == listed(store) | {merged.number}
+
+    def swap() -> None:
+        store.transact(lambda transaction: compaction._swap(transaction, old, merged))
+
+    monkeypatch.setattr(compaction, "read_runs", slipping("read_runs", swap))
+    remove_orphans(store)
+
+    assert listed(store) == chunks(store) == {merged.number}
+    assert answers(store) == before

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import counterfoil.log.batch
+import counterfoil.log.fsck.lines
 import counterfoil.log.read
 from counterfoil.errors import Conflict, CounterfoilError, NotFound
 from counterfoil.log import Appended, Existing
@@ -19,7 +21,17 @@ from counterfoil.receipt import format_batch_receipt, verify_batch
 from counterfoil.record import USAGE
 from counterfoil.wire import field_bytes
 
-from .bench import VKEY, Bench, Outcome, batch_receipt, check_all, check_answer, usage_body
+from .bench import (
+    SCHEMES,
+    VKEY,
+    Bench,
+    Outcome,
+    batch_receipt,
+    bench,
+    check_all,
+    check_answer,
+    usage_body,
+)
 
 SEED = 20260811
 
@@ -272,24 +284,31 @@ def test_random_histories_match_a_dictionary(subject: Bench) -> None:
     assert subject.fsck().sound
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_records_with_one_fingerprint_are_told_apart(
-    subject: Bench, monkeypatch: pytest.MonkeyPatch
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where all fingerprints collide, every answer stays the same: a hit is a question, never an answer."""
 
     def collide(_secret: bytes, _domain: str, texts: Sequence[str]) -> Fingerprints:
         return np.full(len(texts), 7, dtype=np.uint64)
 
-    for module in (counterfoil.log.batch, counterfoil.log.read):
+    for module in (counterfoil.log.batch, counterfoil.log.read, counterfoil.log.fsck.lines):
         monkeypatch.setattr(module, "fingerprints", collide)
-    subject.append(subject.usage("a", "b"), subject.usage("a", submitter="other"))
-    outcome = subject.add(subject.usage("c", "b", "d", "c"))
+    with bench(scheme, tmp_path) as subject:
+        subject.append(subject.usage("a", "b"), subject.usage("a", submitter="other"))
+        outcome = subject.add(subject.usage("c", "b", "d", "c"))
 
-    assert list(outcome.positions) == [0, 2]
-    assert found(outcome) == [(1, 2, None), (3, 4, None)]
-    with subject.store.snapshot() as snapshot:
-        for submitter, identity, index in (("host", "b", 2), ("other", "a", 3), ("host", "d", 5)):
-            entry = find_identity(snapshot, subject.log.secret, USAGE, submitter, identity)
-            assert entry.index == index
-        with pytest.raises(NotFound):
-            find_identity(snapshot, subject.log.secret, USAGE, "other", "b")
+        assert list(outcome.positions) == [0, 2]
+        assert found(outcome) == [(1, 2, None), (3, 4, None)]
+        with subject.store.snapshot() as snapshot:
+            for submitter, identity, index in (
+                ("host", "b", 2),
+                ("other", "a", 3),
+                ("host", "d", 5),
+            ):
+                entry = find_identity(snapshot, subject.log.secret, USAGE, submitter, identity)
+                assert entry.index == index
+            with pytest.raises(NotFound):
+                find_identity(snapshot, subject.log.secret, USAGE, "other", "b")
+        assert subject.fsck().problems == []

@@ -11,7 +11,7 @@ from counterfoil.keys import Signer
 from counterfoil.log import compact as compaction
 from counterfoil.log import runs as catalog
 from counterfoil.log.compact import compact
-from counterfoil.log.fsck import check, check_log
+from counterfoil.log.fsck import Report, check, check_log
 from counterfoil.record import USAGE
 
 from .bench import ORIGIN, Bench, bench, tree_root, usage_body
@@ -201,3 +201,9 @@ def test_another_key_is_told(memory: Bench) -> None:
     )
 
     assert {fault.what for fault in report.problems} == {"checkpoint"}
+
+
+def test_the_speed_of_a_check_is_told() -> None:
+    """Records a second are told once a time was taken, and are 0 before."""
+    assert Report(size=500, seconds=2.0).records_per_second == 250.0
+    assert Report(size=500).records_per_second == 0.0

@@ -10,6 +10,7 @@ from counterfoil.errors import StartupError
 from counterfoil.keys import Signer
 from counterfoil.log import Anchor
 from counterfoil.log.layout import (
+    BATCH,
     CHECKPOINT,
     META,
     RUN,
@@ -25,7 +26,7 @@ from counterfoil.log.runs import parse_runs
 from counterfoil.store import encode_key
 
 from .bench import ORIGIN, Bench, flipped
-from .harm import damaged
+from .harm import damaged, named
 
 
 def test_every_byte_of_a_tile_counts(sound: Bench) -> None:
@@ -222,3 +223,27 @@ def test_a_second_record_of_one_identity_is_found(memory: Bench) -> None:
     report = memory.fsck()
 
     assert ("dedup", 4) in {(fault.what, fault.index) for fault in report.problems}
+
+
+def test_a_damaged_state_does_not_hide_other_damage(sound: Bench) -> None:
+    """Where the state cannot be read the entries are checked all the same, from their records up."""
+    key, size = index_key(1), sound.state().size
+    with (
+        damaged(sound, META, STATE_KEY, b"") as report,
+        damaged(sound, BATCH, key, flipped(sound.get(BATCH, key), 8 * 400)) as both,
+    ):
+        assert {fault.what for fault in report.problems} == {"state"}
+        assert report.size == size
+        assert named(both) <= {1, 2, 3}
+        assert named(both)
+
+
+def test_damaged_pages_are_not_followed(sound: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the store's own check finds fault with its pages, that is told and nothing else is looked at."""
+    monkeypatch.setattr(type(sound.store), "check_structure", lambda _store: ["page 7 is lost"])
+    monkeypatch.setattr(type(sound.store), "snapshot", None)
+    report = sound.fsck()
+
+    assert [fault.what for fault in report.problems] == ["pages", "store"]
+    assert "page 7" in report.problems[0].detail
+    assert "not checked" in report.problems[1].detail

@@ -11,9 +11,10 @@ from counterfoil.log.compact import compact
 from counterfoil.log.fsck import Fault, Scrub
 from counterfoil.log.fsck import scrub as scrub_module
 from counterfoil.log.fsck.entries import EntryCheck
-from counterfoil.log.layout import RUN, BatchPart, index_key
+from counterfoil.log.layout import RUN, BatchPart, index_key, seal
 from counterfoil.packed import Hashes
 from counterfoil.record import USAGE
+from counterfoil.store import encode_key
 
 from .bench import START_US, Bench, flipped, usage_body
 
@@ -219,3 +220,26 @@ def test_the_pace_is_not_that_of_the_writers(
     assert max(first, default=0) == 0, "the first round has the genesis entry alone to read"
     # The end of the first round comes with the first look of the second.
     assert sorted(set(second) - {0}) == list(range(1, 1 + 2 * LOOKS))
+
+
+def test_every_line_of_the_catalog_is_missed(memory: Bench) -> None:
+    """Whichever line of a record rots, that of its identity or of one of its terms, is found."""
+    memory.append(memory.training(1))
+    keys = [key for (space, key) in memory.dump() if space == RUN]
+    lines = 0
+    for key in keys:
+        value = memory.get(RUN, key)
+        for at in range(len(value) // 2, len(value), 8):
+            memory.put(RUN, key, flipped(value, 8 * at))
+            assert {fault.what for fault in watch(scrub_of(memory), START_US)} == {"catalog"}
+            lines += 1
+        memory.put(RUN, key, value)
+
+    assert lines > 2
+
+
+def test_a_resume_point_that_went_back_is_found(filled: Bench) -> None:
+    """A producer that believed it would send again what is logged, or leave out what is not."""
+    filled.put("stream", encode_key("host", "s"), seal((2).to_bytes(8, "big")))
+
+    assert {fault.what for fault in watch(scrub_of(filled), START_US)} == {"stream"}

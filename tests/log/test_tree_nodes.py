@@ -37,7 +37,9 @@ def test_every_node_is_the_root_of_its_leaves(grown: Bench) -> None:
                 assert read(level, index) == root_hash(leaves[index << level : index + 1 << level])
 
 
-@pytest.mark.parametrize(("level", "index"), [(0, _SIZE), (1, _SIZE >> 1), (8, 2), (9, 1)])
+@pytest.mark.parametrize(
+    ("level", "index"), [(0, _SIZE), (0, 768), (1, _SIZE >> 1), (8, 2), (9, 1)]
+)
 def test_a_node_beyond_the_tree_is_refused(grown: Bench, level: int, index: int) -> None:
     """Subtrees that are not complete yet have no hash."""
     with grown.store.snapshot() as snapshot, pytest.raises(IntegrityError):

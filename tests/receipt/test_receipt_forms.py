@@ -253,3 +253,14 @@ def test_data_of_no_known_form_is_unverifiable() -> None:
     """A form that this version does not know is not called bad."""
     with pytest.raises(UnverifiableError, match="no form"):
         verify_receipt(b"cose-or-whatever", VKEY)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_receipt_is_for_the_record_that_is_given(name: str) -> None:
+    """Who has the record at hand is told when the receipt is for another one, or for none of several."""
+    data = SINGLE[name](receipt(2))
+
+    assert verify_receipt(data, VKEY, [RECORDS[2]]).index == 2
+    for records in ([RECORDS[3]], [], [RECORDS[2], RECORDS[2]], [RECORDS[2] + b"\0"]):
+        with pytest.raises(VerificationError, match="another record"):
+            verify_receipt(data, VKEY, records)

@@ -297,12 +297,11 @@ def test_a_token_is_good_for_72_hours(
         )
 
 
-def test_any_page_fits_a_message_of_the_default_size(edge: Edge) -> None:
-    """A page of the largest size over large records stays below the 4 MiB that every client takes by default."""
-    creator = fresh("creator")
+def train_largely(edge: Edge, creator: str) -> list[str]:
+    """Twenty trainings of a creator that no page holds together; their ids."""
     big = {f"k{at}": "\N{FULLWIDTH DIGIT ONE}" * 512 for at in range(32)}
     artifacts = [{"name": "n" * 512, "sha256": bytes(32)} for _ in range(250)]
-    ids = [
+    return [
         edge.train(
             training(
                 creator_id=creator, metadata=big, evidence=big, artifacts=artifacts, notes=fresh()
@@ -310,6 +309,31 @@ def test_any_page_fits_a_message_of_the_default_size(edge: Edge) -> None:
         ).training_id
         for _ in range(20)
     ]
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_a_page_that_ends_early_loses_nothing(edge: Edge, kind: int) -> None:
+    """What did not fit a page begins the next one, with all kinds and with one."""
+    begin = edge.size()
+    train_largely(edge, fresh("creator"))
+    found: list[int] = []
+    sizes: list[int] = []
+    token = ""
+    while not sizes or token:
+        page = list_entries(edge, start_index=begin, kind=kind, page_size=1000, page_token=token)
+        assert page.ByteSize() < 4 << 20
+        found += [entry.index for entry in page.entries]
+        sizes.append(len(page.entries))
+        token = page.next_page_token
+
+    assert found == list(range(begin, begin + 20))
+    assert 0 < sizes[0] < 20
+
+
+def test_any_page_fits_a_message_of_the_default_size(edge: Edge) -> None:
+    """A page of the largest size over large records stays below the 4 MiB that every client takes by default."""
+    creator = fresh("creator")
+    ids = train_largely(edge, creator)
     request = training_service_pb2.ListTrainingsRequest(creator_id=creator, page_size=1000)
     found: list[str] = []
     while True:

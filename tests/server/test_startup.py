@@ -101,6 +101,11 @@ def remove(name: str) -> Spoil:
     return spoil
 
 
+def chmod(name: str, mode: int) -> Spoil:
+    """Give a file other rights."""
+    return lambda directory: (directory / name).chmod(mode)
+
+
 def write(name: str, data: bytes) -> Spoil:
     """Replace a file."""
 
@@ -149,6 +154,8 @@ SPOILED: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     "other environment": (change_setting("environment", '"sandbox"'), ("live", "sandbox")),
     "other origin": (change_setting("origin", '"other.example/ledger"'), ("other.example/ledger",)),
     "no key": (remove("signing.key"), ("signing.key", "missing", "backup")),
+    "key that its group can read": (chmod("signing.key", 0o640), ("signing.key", "chmod 600")),
+    "key that others can read": (chmod("signing.key", 0o604), ("signing.key", "chmod 600")),
     "key is empty": (write("signing.key", b"\n"), ("signing.key", "cannot be read")),
     "key is not text": (write("signing.key", b"\xff\n"), ("signing.key", "cannot be read")),
     "no anchor": (remove("anchor"), ("anchor", "--new-anchor")),

@@ -179,11 +179,10 @@ def create_log(
     )
     value = bytes((FORMAT_VERSION,)) + signer.name.encode()
     store.transact(lambda transaction: transaction.put(META, FORMAT_KEY, value))
-    results = store.transact(lambda transaction: append_group(transaction, [batch], now_us, signer))
-    for result in results:
-        if isinstance(result, CounterfoilError):
-            raise result
-        anchor.advance(result.checkpoint, 1)
+    store.transact(lambda transaction: append_group(transaction, [batch], now_us, signer))
+    with store.snapshot() as snapshot:
+        size, note = read_checkpoint(snapshot)
+    anchor.advance(note, size)
 
 
 def derive_secret(signer: Signer) -> bytes:

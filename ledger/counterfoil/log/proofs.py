@@ -5,6 +5,7 @@ answer. So every proof is checked here against the root that was signed, and a r
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 from counterfoil.errors import IntegrityError, OutOfRange, VerificationError
 from counterfoil.log.layout import CHECKPOINT, index_key, parse_index_key, unseal
@@ -13,6 +14,7 @@ from counterfoil.log.state import read_state
 from counterfoil.note import parse_checkpoint_text
 from counterfoil.store import Snapshot
 from counterfoil.tlog import (
+    ReadNode,
     prove_consistency,
     prove_inclusion,
     prove_range,
@@ -29,8 +31,11 @@ class Prover:
     def __init__(self, snapshot: Snapshot) -> None:
         """Prove from a snapshot, and no longer than it is open."""
         self._snapshot = snapshot
-        # Proofs about neighbours share most of their nodes.
-        self._read = Nodes(snapshot).read
+
+    @cached_property
+    def _read(self) -> ReadNode:
+        """Proofs about neighbours share most of their nodes; whoever asks for a checkpoint needs none."""
+        return Nodes(self._snapshot).read
 
     @property
     def size(self) -> int:
@@ -78,9 +83,7 @@ class Prover:
         return proof
 
     def _signed_root(self, size: int) -> bytes:
-        """The root of a size: from a checkpoint of that size, or computed and shown to lead to a signed one."""
-        if size == 0:
-            return tree_root(0, self._read)
+        """The root of a size above 0: from a checkpoint of that size, or computed and shown to lead to a signed one."""
         signed_size, note = self.checkpoint(size)
         signed = self._parse(note, signed_size)
         if signed_size == size:

@@ -14,7 +14,7 @@ from counterfoil.errors import IntegrityError, NotFound, OutOfRange
 from counterfoil.log.batch import ALL_TERM, identity_domain, term_print
 from counterfoil.log.existing import read_identity
 from counterfoil.log.fingerprint import fingerprints
-from counterfoil.log.layout import BATCH, BatchPart, index_key
+from counterfoil.log.layout import BatchPart
 from counterfoil.log.nodes import find_part, read_leaf_hashes
 from counterfoil.log.proofs import Prover
 from counterfoil.log.runs import find, find_from, read_runs
@@ -79,12 +79,6 @@ def read_entries(snapshot: Snapshot, begin: int, end: int) -> Iterator[Entry]:
         stop = min(end, part.first + part.count)
         yield from _entries_of(snapshot, part, begin, stop)
         begin = stop
-
-
-def read_parts(snapshot: Snapshot, begin: int, end: int) -> Iterator[BatchPart]:
-    """The batch parts whose first entry is in [begin, end), in order."""
-    for key, value in snapshot.scan(BATCH, start=index_key(begin), end=index_key(end)):
-        yield BatchPart(key, value)
 
 
 def _entries_of(snapshot: Snapshot, part: BatchPart, begin: int, end: int) -> Iterator[Entry]:

@@ -5,7 +5,6 @@ to tell which of the stored parts is the damaged one; the others then vouch for 
 """
 
 from counterfoil.entry import SALT_SIZE, chain_batch, commit_batch, derive_salts
-from counterfoil.errors import IntegrityError
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchHead, BatchPart
 from counterfoil.packed import HASH_SIZE, Hashes
@@ -16,12 +15,11 @@ class EntryCheck:
     """Walks all batch parts in order and keeps what the next one must continue from."""
 
     def __init__(
-        self, report: Report, index: int = 0, previous: bytes = bytes(HASH_SIZE), time_us: int = 0
+        self, report: Report, previous: bytes = bytes(HASH_SIZE), time_us: int = 0
     ) -> None:
         """Begin at a batch; ``previous`` and ``time_us`` are leaf hash and time of the entry before it."""
         self._report = report
         self._head: BatchHead | None = None
-        self.next_index = index
         self.previous = previous
         self.time_us = time_us
 
@@ -29,12 +27,8 @@ class EntryCheck:
         """Check one part; the leaf hashes that its entries must have.
 
         Raises:
-            IntegrityError: the part does not continue the log, or cannot be taken apart at all.
+            IntegrityError: the part cannot be taken apart at all.
         """
-        if part.first != self.next_index:
-            raise IntegrityError(
-                f"the batch of entry {self.next_index} is missing", index=self.next_index
-            )
         self._check_head(part)
         records, salts = part.records(), part.salts()
         commitments = commit_batch(salts, records)
@@ -42,7 +36,6 @@ class EntryCheck:
         self._check_salts(part, salts)
         if commitments != part.commitments() or hashes != part.leaf_hashes():
             hashes = self._find_damage(part, commitments)
-        self.next_index += part.count
         self.previous = hashes[-1]
         return hashes
 
@@ -50,7 +43,6 @@ class EntryCheck:
         """Go on behind a part whose records cannot be taken apart; its leaf hashes, as they are stored."""
         hashes = part.leaf_hashes()
         self._head = part.head
-        self.next_index = part.first + part.count
         self.previous = hashes[-1]
         self.time_us = max(self.time_us, part.head.time_us)
         return hashes

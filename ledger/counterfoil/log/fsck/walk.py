@@ -58,7 +58,7 @@ class Walk:
     def begin_at(self, snapshot: Snapshot, part: BatchPart) -> None:
         """Begin, or go on, at the first part of a batch, and take its word for what is before it."""
         self.next_index = part.first
-        self.entries = EntryCheck(self._report, part.first, part.head.previous, part.head.time_us)
+        self.entries = EntryCheck(self._report, part.head.previous, part.head.time_us)
         self._lost, self._signed = False, True
         self._read_tree(snapshot, part.first)
 
