@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import lmdb
 import pytest
 
 import counterfoil.store.lmdb
-from counterfoil.errors import IntegrityError, StartupError, StoreFull
+from counterfoil.errors import IntegrityError, OutcomeUnknown, StartupError, StoreFull
 from counterfoil.store import LmdbStore, Transaction
 from counterfoil.store.lmdb_file import refuse_network_filesystem
+from counterfoil.store.lmdb_transaction import LmdbTransaction
 
 from .child import SPACES, append, count_of, differences
 
@@ -311,4 +315,39 @@ def test_damaged_meta_pages_are_refused(path: Path) -> None:
     store = LmdbStore(path, SPACES)
     with store.snapshot() as snapshot:
         assert differences(snapshot) == []
+    store.close()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EINTR])
+def test_when_lmdb_gave_up_the_outcome_is_unknown(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A meta page that failed may be on the disk: whatever the errno, nobody is told that nothing was stored."""
+    store = LmdbStore(path, SPACES, create=True)
+    environment = store._env
+    failed = lmdb.Error("mdb_txn_commit")
+    failed.code = code
+
+    class Panicked:
+        """LMDB after a write of its meta page failed: no transaction begins."""
+
+        begun = 0
+
+        def begin(self, **options: Any) -> Any:
+            """The transaction that fails, and then none."""
+            self.begun += 1
+            if self.begun > 1:
+                raise lmdb.PanicError("MDB_PANIC")
+            return environment.begin(**options)
+
+    def fail(_transaction: LmdbTransaction) -> None:
+        raise failed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_env", Panicked())
+        patch.setattr(LmdbTransaction, "commit", fail)
+        with pytest.raises(OutcomeUnknown):
+            store.transact(append)
+    with pytest.raises(OutcomeUnknown, match="earlier"):
+        store.transact(append)
     store.close()
