@@ -326,7 +326,7 @@ def test_when_lmdb_gave_up_the_outcome_is_unknown(
     store = LmdbStore(path, SPACES, create=True)
     environment = store._env
     failed = lmdb.Error("mdb_txn_commit")
-    failed.code = code
+    failed.code = code  # type: ignore[misc] # final to Python; LMDB's binding sets it in C
 
     class Panicked:
         """LMDB after a write of its meta page failed: no transaction begins."""
