@@ -29,6 +29,7 @@ def main(names: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="counterfoil-mutants-") as folder:
         pristine = Path(folder, "pristine")
         copy_tree(pristine)
+        commit = _commit()
         tests = tuple(sorted({test for mutant in mutants for test in mutant.tests}))
         control = run_tests(tests, pristine)
         foreign = find_foreign((), pristine)
@@ -54,19 +55,23 @@ def main(names: list[str]) -> int:
         + "".join(f"\n  not: {name}" for name in missed)
     )
     if not names:
-        write_result(mutants, verdicts, control.seconds)
+        write_result(mutants, verdicts, control.seconds, commit)
     return 1 if missed or not mutants else 0
 
 
-def write_result(mutants: list[Mutant], verdicts: dict[str, Verdict], control_s: float) -> None:
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+
+
+def write_result(
+    mutants: list[Mutant], verdicts: dict[str, Verdict], control_s: float, commit: str
+) -> None:
     """Write down what came of all bugs."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT
-    )
     told = {
         "name": "mutants",
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, {platform.machine()}",
         "python": platform.python_version(),
         "caught": sum(verdict.outcome == CAUGHT for verdict in verdicts.values()),
