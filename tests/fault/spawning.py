@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -40,7 +41,12 @@ class Child:
 
     def kill(self, *, group: bool = True) -> None:
         """kill -9, at once; of the whole group or of this process alone."""
-        (os.killpg if group else os.kill)(self.pid, signal.SIGKILL)
+        try:
+            (os.killpg if group else os.kill)(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # It has just ended, or was forked just now and has not made its group yet.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for its end; the code."""
