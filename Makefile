@@ -16,7 +16,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check format generate fuzz bench bench-growth bench-latency bench-long clean old-copies
-.PHONY: syscall-faults torture torture-quick
+.PHONY: syscall-faults torture torture-quick abuse soak
 .PHONY: power-cuts fs-cuts bit-rot fuzz-parsers verifiers mutants coverage
 
 help: ## List the targets
@@ -98,6 +98,14 @@ torture-quick: venv ## kill -9 under load, 300 times; takes minutes
 torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000)
 	@echo "== torture"
 	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000)
+
+abuse: venv ## Abuse the protocol in twenty ways, an honest client beside it (SECONDS_EACH=20); takes ten minutes
+	@echo "== abuse"
+	@$(BIN)/python -m tests.fault.abuse --seconds $(or $(SECONDS_EACH),20)
+
+soak: venv ## Serve at 70 % of capacity with a fault each 30 seconds, for two hours (HOURS=2)
+	@echo "== soak"
+	@$(BIN)/python -m tests.fault.soak --hours $(or $(HOURS),2)
 
 generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
 	@echo "== protoc"

@@ -56,8 +56,18 @@ QUEUE_BATCHES_MAX = 1024
 QUEUE_RECORDS_MAX = 60_000
 QUEUE_SIZE_BYTES_MAX = 64 * MIB
 
-# Calls under way at a time on one connection; HTTP/2 makes the client keep back the others.
-CONNECTION_CALLS_MAX = 1024
+# Calls under way at a time on one connection; HTTP/2 makes the client keep back the others. Calls that were cancelled count
+# until they are freed.
+CONNECTION_CALLS_MAX = 2048
+
+# Headers of a call. Ours hold a few hundred bytes; a token of a proxy in front may hold some thousand.
+METADATA_SIZE_BYTES_MAX = 16 * KIB
+
+# A peer that has said nothing for so long is asked whether it is there, and has so long to answer. One that connects has so
+# long to speak HTTP/2. Half-open connections hold descriptors until then.
+PEER_SILENCE_S_MAX = 120
+PEER_ANSWER_S_MAX = 20
+HANDSHAKE_S_MAX = 20
 
 # Calls of all connections that have come in and that nobody has looked at. Far above what is looked at in a second, so
 # that calls are refused with a reason; and some hundred MiB at most.

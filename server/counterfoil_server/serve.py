@@ -16,7 +16,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from counterfoil.errors import StartupError
-from counterfoil.limits import CONNECTION_CALLS_MAX, MESSAGE_SIZE_BYTES_MAX, PENDING_CALLS_MAX
+from counterfoil.limits import (
+    CONNECTION_CALLS_MAX,
+    HANDSHAKE_S_MAX,
+    MESSAGE_SIZE_BYTES_MAX,
+    METADATA_SIZE_BYTES_MAX,
+    PEER_ANSWER_S_MAX,
+    PEER_SILENCE_S_MAX,
+    PENDING_CALLS_MAX,
+)
 from counterfoil.log import Log
 from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
@@ -46,13 +54,21 @@ _SWITCH_INTERVAL_S: Final = 0.002
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_SIZE_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_metadata_size", METADATA_SIZE_BYTES_MAX),
+    # Otherwise gRPC refuses at random between the bound and a quarter more.
+    ("grpc.absolute_max_metadata_size", METADATA_SIZE_BYTES_MAX),
+    # A peer that has vanished without a word is found out and its connection closed, not after gRPC's two hours.
+    ("grpc.keepalive_time_ms", PEER_SILENCE_S_MAX * 1000),
+    ("grpc.keepalive_timeout_ms", PEER_ANSWER_S_MAX * 1000),
+    # Whoever has connected and does not speak HTTP/2 by then is cut off.
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_S_MAX * 1000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     # More calls than this wait in the client, where they can be given up, and not unseen in the server.
     ("grpc.max_concurrent_streams", CONNECTION_CALLS_MAX),
-    # gRPC would also count calls that have ended and are not yet freed, and refuse others for them, without a reason.
-    ("grpc.http.overload_protection", 0),
+    # Calls that were cancelled count until they are freed: a client that cancels what it sends fills its own connection and
+    # not the queue of all. What is too much is refused as UNAVAILABLE, untouched; so the bound is twice what is useful.
+    ("grpc.http.overload_protection", 1),
     # Above these gRPC cancels calls that nobody has taken in yet, some at first and then all of them.
     ("grpc.server.max_pending_requests", PENDING_CALLS_MAX // 2),
     ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS_MAX),

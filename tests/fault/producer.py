@@ -56,9 +56,22 @@ def _batches(submitter: str, size: int) -> Iterator[SentBatch]:
         yield SentBatch(submitter, number, time.time_ns() // 1000, size)
 
 
-def call_for_ever(address: str, journal: Path, size: int) -> None:
-    """Send batches, some at a time, each with a call of its own; whatever is not answered is sent again."""
-    writer, batches = JournalWriter(journal), _batches(journal.stem, size)
+def _paced(batches: Iterator[SentBatch], rate: float) -> Iterator[SentBatch]:
+    """So many batches a second, and no more to make up for those that came late; 0 is as many as are asked for."""
+    due_s = time.monotonic()
+    while True:
+        if rate:
+            due_s = max(due_s + 1 / rate, time.monotonic() - 1 / rate)
+            time.sleep(max(0.0, due_s - time.monotonic()))
+        yield next(batches)
+
+
+def call_for_ever(address: str, journal: Path, size: int, rate: float = 0.0) -> None:
+    """Send batches, some at a time, each with a call of its own; whatever is not answered is sent again.
+
+    ``rate`` is how many batches a second there are at most; 0 is no bound.
+    """
+    writer, batches = JournalWriter(journal), _paced(_batches(journal.stem, size), rate)
     append: Any = grpc.insecure_channel(address, options=_OPTIONS).unary_unary(_APPEND)
     under_way: deque[tuple[SentBatch, bytes, Any]] = deque()
 

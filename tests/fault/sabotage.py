@@ -12,10 +12,12 @@ from counterfoil.log import Appended, Batch, Log
 from counterfoil.log import append as append_module
 from counterfoil.log import runs as runs_module
 from counterfoil.log.append import append_group
-from counterfoil.receipt import BatchReceipt, format_batch_receipt
+from counterfoil.receipt import BatchReceipt, Receipt, format_batch_receipt, format_receipt
 from counterfoil.store import LmdbStore, Transaction
 from counterfoil_server import compaction as compaction_module
+from counterfoil_server import serve as serve_module
 from counterfoil_server import usage as usage_module
+from counterfoil_server.rpc import records as records_module
 
 
 class _TakenBack(Exception):
@@ -74,7 +76,12 @@ def answer_with_bad_receipts() -> None:
         data = format_batch_receipt(receipt)
         return data[:-1] + bytes((data[-1] ^ 1,))
 
+    def format_one_badly(receipt: Receipt) -> bytes:
+        data = format_receipt(receipt)
+        return data[:-1] + bytes((data[-1] ^ 1,))
+
     _replace(usage_module, "format_batch_receipt", format_badly)
+    _replace(records_module, "format_receipt", format_one_badly)
 
 
 def merge_early() -> None:
@@ -86,6 +93,27 @@ def merge_never() -> None:
     """Not a fault either: such merges fall due, and nobody makes them."""
     merge_early()
     _replace(compaction_module, "compact", lambda _store: False)
+
+
+def take_any_size() -> None:
+    """Take messages of any size; a compressed one may unfold to anything."""
+    _set_option("grpc.max_receive_message_length", -1)
+
+
+def find_out_silent_peers_soon() -> None:
+    """Not a fault: a peer that is silent for a second is asked, and has a second to answer."""
+    _set_option("grpc.keepalive_time_ms", 1000)
+    _set_option("grpc.keepalive_timeout_ms", 1000)
+
+
+def believe_silent_peers() -> None:
+    """Keep connections whose other end may be gone."""
+    _set_option("grpc.keepalive_time_ms", 7_200_000)
+
+
+def _set_option(name: str, value: int) -> None:
+    options = dict(serve_module._OPTIONS) | {name: value}
+    _replace(serve_module, "_OPTIONS", tuple(options.items()))
 
 
 def _replace(owner: Any, name: str, function: Any) -> None:
@@ -101,5 +129,8 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         answer_with_bad_receipts,
         merge_early,
         merge_never,
+        take_any_size,
+        find_out_silent_peers_soon,
+        believe_silent_peers,
     )
 }

@@ -55,7 +55,9 @@ def report(task: Task) -> None:
 
 TASKS: dict[str, Callable[[Task], int | None]] = {
     "serve": serve,
-    "call": lambda task: call_for_ever(task["address"], Path(task["journal"]), task["size"]),
+    "call": lambda task: call_for_ever(
+        task["address"], Path(task["journal"]), task["size"], task.get("rate", 0.0)
+    ),
     "stream": lambda task: stream_for_ever(task["address"], Path(task["journal"]), task["size"]),
     "script": report,
     "report": lambda task: report_for_ever(
