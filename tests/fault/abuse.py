@@ -22,7 +22,7 @@ import psutil
 
 from counterfoil.limits import MIB
 from counterfoil.v1.record_pb2 import ProofOfTraining
-from counterfoil_client import LedgerClient
+from counterfoil_client import LedgerClient, LedgerError
 from counterfoil_server.directory import create, fsck, load_signer
 
 from .abuses import ABUSES
@@ -43,11 +43,13 @@ class Honest:
     """A client that writes a record and reads it back; both are verified.
 
     Attributes:
-        times_ms: how long each of the calls took.
+        times_ms: how long each of the calls took, until it was answered with what was asked for.
+        busy: how often it was told to come again.
     """
 
     def __init__(self, address: str, vkey: str) -> None:
         self.times_ms: list[float] = []
+        self.busy = 0
         self._client = LedgerClient(
             address, trust=vkey, submitter="honest", timeout_s=PATIENCE_S / 20
         )
@@ -60,7 +62,7 @@ class Honest:
             LedgerError, VerificationError: the server does not serve, or tells untruths.
         """
         self._count += 1
-        note = f"honest {self._count} {time.time_ns()}"
+        note = f"honest-{self._count}-{time.time_ns()}"
         training = ProofOfTraining(
             dataset_id="ds_1",
             creator_id="creator_1",
@@ -69,12 +71,22 @@ class Honest:
             notes=note,
         )
         began_s = time.perf_counter()
-        index = self._client.record_training(training).index
+        index = self._record(training, note)
         recorded_s = time.perf_counter()
         entry = self._client.get_entry(index)
         ended_s = time.perf_counter()
         assert note.encode() in entry.record
         self.times_ms += [(recorded_s - began_s) * 1000, (ended_s - recorded_s) * 1000]
+
+    def _record(self, training: ProofOfTraining, name: str) -> int:
+        while True:
+            try:
+                return self._client.record_training(training, name).index
+            except LedgerError as error:
+                if error.reason != "BUSY":
+                    raise
+                self.busy += 1
+                time.sleep(error.retry_after_s or 0.0)
 
     def close(self) -> None:
         """End the connection."""
@@ -87,7 +99,7 @@ class Outcome:
 
     Attributes:
         seen: what the abuser did and saw. peak_mib: the server's memory at its highest.
-        before_ms, during_ms: how long the honest calls took.
+        before_ms, during_ms: how long the honest calls took. busy: how often one was told to come again.
     """
 
     name: str
@@ -95,6 +107,7 @@ class Outcome:
     peak_mib: float = 0.0
     before_ms: list[float] = field(default_factory=list)
     during_ms: list[float] = field(default_factory=list)
+    busy: int = 0
 
     @property
     def ratio(self) -> float:
@@ -135,7 +148,7 @@ class Target:
         end_s = time.monotonic() + before_s
         while time.monotonic() < end_s:
             self.honest.once()
-        self.honest.times_ms = outcome.during_ms
+        self.honest.times_ms, self.honest.busy = outcome.during_ms, 0
         Path(f"/proc/{self.child.pid}/clear_refs").write_text("5")
         command = [sys.executable, "-m", "tests.fault.abuses", name, self.server.address, *options]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as abuser:
@@ -146,6 +159,7 @@ class Target:
                 abuser.kill()
             assert abuser.stdout is not None
             outcome.seen = Counter(json.load(abuser.stdout))
+        outcome.busy = self.honest.busy
         newcomer = Honest(self.server.address, self.vkey)
         newcomer.once()
         newcomer.close()
@@ -179,6 +193,7 @@ def figures(target: Target, outcome: Outcome) -> dict[str, Any]:
         "abuser": dict(sorted(outcome.seen.items())),
         "memory_growth_mib_max": round(outcome.peak_mib - target.base_mib),
         "honest_calls": len(outcome.during_ms),
+        "honest_calls_told_to_come_again": outcome.busy,
         "honest_p50_ms": [
             round(statistics.median(it), 2) for it in (outcome.before_ms, outcome.during_ms)
         ],

@@ -149,6 +149,7 @@ class Connection:
         self._granted: Counter[int] = Counter({0: _WINDOW})
         self._window = _WINDOW
         self._unread = bytearray()
+        self._received = 0
         self._socket = socket.create_connection((host, int(port)), timeout=_PATIENCE_S)
         self._socket.setblocking(False)
         if hello:
@@ -206,11 +207,11 @@ class Connection:
 
     def read(self, wait_s: float = 0.0) -> bool:
         """Take in what is there, waiting for a beginning of it; whether something came."""
-        before = self.seen.total()
+        before = self._received
         while not self.closed and select.select([self._socket], [], [], wait_s)[0]:
             self._receive()
             wait_s = 0.0
-        return self.seen.total() > before
+        return self._received > before
 
     def read_until(self, done: Callable[[], bool]) -> bool:
         """Read until something holds; False when the other side ended the connection before, or fell silent."""
@@ -226,6 +227,7 @@ class Connection:
         except OSError:
             fresh = b""
         self.closed = self.closed or not fresh
+        self._received += len(fresh)
         self._unread += fresh
         while len(self._unread) >= 9:
             size = int.from_bytes(self._unread[:3], "big")
