@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -100,6 +101,7 @@ class Outcome:
     Attributes:
         seen: what the abuser did and saw. peak_mib: the server's memory at its highest.
         before_ms, during_ms: how long the honest calls took. busy: how often one was told to come again.
+        failures: honest calls that were not served.
     """
 
     name: str
@@ -108,11 +110,20 @@ class Outcome:
     before_ms: list[float] = field(default_factory=list)
     during_ms: list[float] = field(default_factory=list)
     busy: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def attempt(self, client: Honest) -> None:
+        """Let an honest client call, and note when it is not served; an untrue answer is raised."""
+        try:
+            client.once()
+        except LedgerError as error:
+            self.failures.append(f"{error.code} {error.reason}: {error}")
 
     @property
     def ratio(self) -> float:
         """The honest client's p99 while it went on, by that of before."""
-        return p99(self.during_ms) / p99(self.before_ms)
+        enough = min(len(self.during_ms), len(self.before_ms)) > 1
+        return p99(self.during_ms) / p99(self.before_ms) if enough else math.inf
 
 
 class Target:
@@ -141,7 +152,7 @@ class Target:
         """Let one abuse go on until it ends, with honest calls before it, beside it, and of a newcomer after it.
 
         Raises:
-            LedgerError, VerificationError: an honest call was not answered, or not well.
+            VerificationError: an honest call was not answered well.
         """
         outcome = Outcome(name)
         self.honest.times_ms = outcome.before_ms
@@ -154,14 +165,14 @@ class Target:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as abuser:
             try:
                 while abuser.poll() is None:
-                    self.honest.once()
+                    outcome.attempt(self.honest)
             finally:
                 abuser.kill()
             assert abuser.stdout is not None
             outcome.seen = Counter(json.load(abuser.stdout))
         outcome.busy = self.honest.busy
         newcomer = Honest(self.server.address, self.vkey)
-        newcomer.once()
+        outcome.attempt(newcomer)
         newcomer.close()
         outcome.peak_mib = self._peak_mib()
         return outcome
@@ -192,6 +203,8 @@ def figures(target: Target, outcome: Outcome) -> dict[str, Any]:
     return {
         "abuser": dict(sorted(outcome.seen.items())),
         "memory_growth_mib_max": round(outcome.peak_mib - target.base_mib),
+        "honest_calls_that_failed": len(outcome.failures),
+        "first_failure": next(iter(outcome.failures), ""),
         "honest_calls": len(outcome.during_ms),
         "honest_calls_told_to_come_again": outcome.busy,
         "honest_p50_ms": [
@@ -228,7 +241,7 @@ def main() -> int:
         "server_exits": 0,
         "stopped_well_with_a_sound_store": sound,
         "memory_growth_mib_max": growth,
-        "honest_calls_that_failed": 0,
+        "honest_calls_that_failed": sum(it["honest_calls_that_failed"] for it in told.values()),
         "abuses_with_memory_growth_over_256_mib": large,
         "abuses_with_honest_p99_over_three_times": late,
         "abuses": told,

@@ -62,6 +62,7 @@ def test_the_server_bears_it(target: Target, name: str) -> None:
     outcome = target.abuse(name, *options(name))
     assert outcome.seen.total() > 0
     assert outcome.during_ms
+    assert outcome.failures == []
     assert outcome.peak_mib - target.base_mib < GROWTH_MIB_MAX, outcome.seen
     if name == "message_bombs":
         assert outcome.seen["status 8"] == outcome.seen["sent"]
