@@ -17,6 +17,11 @@ from .reporting import ROOT
         ("str(1 // 0)", "broke: "),
         ("os.kill(os.getpid(), signal.SIGBUS)", "crashed: SIGBUS"),
         ("os.abort()", "crashed: SIGABRT"),
+        (
+            "(signal.setitimer(signal.ITIMER_PROF, 0.01), [None for _ in iter(int, 1)])",
+            "hung: SIGPROF",
+        ),
+        ("(signal.alarm(1), signal.pause())", "hung: SIGALRM"),
     ],
 )
 def test_how_a_step_ended_is_told(step: str, told: str) -> None:
