@@ -66,10 +66,10 @@ fuzz: venv ## Fuzz the compiled twin under sanitizers (CASES=1000000)
 	@echo "== fuzz"
 	@$(BIN)/python scripts/fuzz_twin.py --cases $(or $(CASES),1000000)
 
-fuzz-parsers: venv ## Fuzz every parser, guided by coverage (CASES=10000000)
+fuzz-parsers: venv ## Fuzz every parser, guided by coverage (CASES=10000000; OPTIONS=--continue after a stop)
 	@echo "== fuzz, parsers"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "the extra [fuzz] cannot be installed here"
-	@$(BIN)/python -m tests.fuzz.parsers --cases $(or $(CASES),10000000)
+	@$(BIN)/python -m tests.fuzz.parsers --cases $(or $(CASES),10000000) $(OPTIONS)
 
 verifiers: venv ## Show mutated proofs, checkpoints and receipts to independent verifiers (CASES=1000000)
 	@echo "== verifiers"
