@@ -95,9 +95,9 @@ torture-quick: venv ## kill -9 under load, 300 times; takes minutes
 	@echo "== torture, quick"
 	@$(BIN)/python -m tests.fault.torture --cycles 300 --name kill-quick
 
-torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000)
+torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000; OPTIONS="--state FILE" to go on after a stop)
 	@echo "== torture"
-	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000)
+	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000) $(OPTIONS)
 
 generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
 	@echo "== protoc"
