@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class Sums:
     def write(self, path: Path | None) -> None:
         """Keep the sums for a run after this one."""
         if path is not None:
-            path.write_text(json.dumps(asdict(self)))
+            path.write_text(json.dumps(vars(self)))
 
     def add(self, arena: Arena, cycles: int) -> None:
         """Take in an arena that has ended."""
