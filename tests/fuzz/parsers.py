@@ -67,7 +67,7 @@ def share_out(targets: Sequence[Target], cases: int, seed: int) -> dict[str, int
 def fuzz_guided(target: Target, cases: int, seed: int, folder: Path) -> Outcome:
     """One target under atheris, starting from seeds and corpus."""
     held = folder / target.name
-    held.mkdir(parents=True)
+    held.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate([*target.seeds(), *read_corpus(target.name)]):
         (held / f"seed-{number:04d}").write_bytes(case)
     command = [sys.executable, "-m", "tests.fuzz.guided", target.name, str(held)]
