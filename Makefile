@@ -18,6 +18,7 @@ SHELL := bash
 .PHONY: help venv demo test check format generate fuzz bench bench-growth bench-latency bench-long clean old-copies
 .PHONY: syscall-faults torture torture-quick
 .PHONY: power-cuts fs-cuts bit-rot fuzz-parsers verifiers mutants coverage
+.PHONY: supply-chain audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +99,16 @@ torture-quick: venv ## kill -9 under load, 300 times; takes minutes
 torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000; OPTIONS="--state FILE" to go on after a stop)
 	@echo "== torture"
 	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000) $(OPTIONS)
+
+supply-chain: venv ## Make requirements.lock, sbom.cdx.json and docs/LICENSES.md anew (OPTIONS=--upgrade for newer versions)
+	@echo "== supply chain"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[supply]'
+	@$(BIN)/python scripts/supply_chain.py $(OPTIONS)
+
+audit: venv ## Ask for known vulnerabilities of what requirements.lock pins
+	@echo "== audit"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[supply]'
+	@$(BIN)/python scripts/audit.py
 
 generate: venv ## Regenerate ledger/counterfoil/v1 from proto/
 	@echo "== protoc"
