@@ -5,7 +5,7 @@
 Each target first shows how fast it is, and fast ones get more cases. Where atheris is not installed the seeded mutator
 of the quick form runs instead, which is said. With --keep what was found is left in
 FOLDER/<target>/, from where ``python -m tests.fuzz.corpus FOLDER`` takes it into the corpus. The result is written after
-each target; with --continue the targets that are in it already are not fuzzed again.
+each target, with the commit that it was of; with --continue the targets that are in it already are not fuzzed again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Outcome:
     seconds: float
     kept: int
     finding: str = ""
+    commit: str = ""
 
 
 def share_out(targets: Sequence[Target], cases: int, seed: int) -> dict[str, int]:
@@ -138,12 +139,12 @@ def main() -> int:
     fuzz = fuzz_guided if guided else fuzz_unguided
     shares = share_out(targets, asked.cases, asked.seed)
     outcomes = read_outcomes(asked.result, asked.seed) if asked.resume else []
-    done = {outcome.target for outcome in outcomes}
+    done, commit = {outcome.target for outcome in outcomes}, describe_run()["commit"]
     with tempfile.TemporaryDirectory() as folder:
         for target in (target for target in targets if target.name not in done):
             where = asked.keep or Path(folder)
             outcome = fuzz(target, shares[target.name], asked.seed, where)
-            outcomes.append(outcome)
+            outcomes.append(replace(outcome, commit=commit))
             told = f"FOUND\n{outcome.finding}" if outcome.finding else "nothing found"
             print(
                 f"{target.name}: {outcome.cases} cases in {outcome.seconds} s, {told}", flush=True
