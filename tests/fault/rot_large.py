@@ -58,13 +58,13 @@ SCRUBBED: Final = "found by the scrub's check"
 # How often a flip that nothing refers to, and one that the scrub found, is given a whole fsck as well.
 _DEAD_EVERY: Final = 200
 _FOUND_EVERY: Final = 400
-_BATCH: Final = 1000
+_BATCH: Final = 250
 _TILE_BITS, _HASH = 8, 32
 _FROM_CATALOG: Final = frozenset({"identity", "list"})
 
 
 def make(directory: Path, records: int) -> Bench:
-    """A closed log of about so many records: batches of a thousand events, a stream among them, and single records."""
+    """A closed log of about so many records: batches of 250 events, a stream among them, and single records."""
     made = Bench("lmdb:", directory)
     for number in range(records // _BATCH):
         ids = [f"e{number}-{n}" for n in range(_BATCH)]
