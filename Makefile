@@ -149,10 +149,10 @@ fs-cuts: venv ## Shut down ext4 and XFS under a writer, 200 times each; needs ro
 	@echo "== file system cuts"
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.fs_cuts --cycles 200 --result tests/fault/results/fs_cuts.json
 
-bit-rot: venv ## Flip every byte of a small store, and 20,000 random bits of one with a million records; takes two hours
+bit-rot: venv ## Flip every byte of a small store, and 20,000 random bits of one with a million records; takes an hour (JOURNAL=FILE to go on after a stop)
 	@echo "== bit rot"
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_small --result tests/fault/results/bit_rot_small.json
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_large --result tests/fault/results/bit_rot_large.json
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_small --result tests/fault/results/bit_rot_small.json $(if $(JOURNAL),--journal $(JOURNAL)-small)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_large --result tests/fault/results/bit_rot_large.json $(if $(JOURNAL),--journal $(JOURNAL)-large)
 
 clean: ## Remove .venv, caches and build output
 	@echo "== clean"

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,8 +48,8 @@ from counterfoil.record import TRAINING
 from counterfoil.store import Snapshot
 
 from ..log.bench import Bench
-from .children import in_children
 from .reporting import LongRun, memory_folder
+from .resumed import Verdicts
 from .rot_pages import PageMap, Place
 from .rot_small import CRASHED, FOUND, HARMLESS, INCOMPLETE, REFUSED, RIGHT, reopened
 
@@ -245,12 +246,15 @@ class Large:
         yield "list", partial(list_entries, snapshot, secret, TRAINING, {}, max(0, index - 500), 3)
 
 
-def check(large: Large, flips: int, seed: int) -> dict[str, Any]:
+def check(large: Large, flips: int, seed: int, journal: Path | None = None) -> dict[str, Any]:
     """Judge so many random flips; the result by kind of page."""
     tasks = large.tasks(flips, random.Random(seed))
     verdicts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     crashes, bad = Counter[str](), []
-    for task, verdict in zip(tasks, in_children(large.judge, tasks), strict=True):
+    with large.path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    kept = Verdicts(journal, f"{flips} flips, seed {seed}, of {digest}")
+    for task, verdict in zip(tasks, kept.of(large.judge, tasks), strict=True):
         name, _, detail = verdict.partition(": ")
         verdicts[f"{task.place.kind} {task.place.space}".strip()][name] += 1
         if name == CRASHED:
@@ -261,6 +265,7 @@ def check(large: Large, flips: int, seed: int) -> dict[str, Any]:
     total: Counter[str] = sum(verdicts.values(), Counter())
     return {
         "flips": len(tasks),
+        "judging_seconds": round(kept.seconds),
         "entries": large.size,
         "file_size_bytes": large.pages.size,
         "wrong_answers_served": total["wrong answer"],
@@ -282,11 +287,14 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--result", type=Path, help="a JSON file")
+    parser.add_argument(
+        "--journal", type=Path, help="keeps verdicts; a stopped run goes on from it"
+    )
     options = parser.parse_args()
     run = LongRun()
     with tempfile.TemporaryDirectory(dir=memory_folder()) as name:
         large = Large(make(Path(name), options.records))
-        result = check(large, options.flips, options.seed)
+        result = check(large, options.flips, options.seed, options.journal)
     result["not_covered"] = (
         "fsck as a whole ran for planned flips and for those that the scrub did not find, but for lines of the catalog, "
         "which it compared with entries that were walked once; the others were found by the scrub's check of the batches "

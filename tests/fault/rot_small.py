@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from copy import copy
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +29,8 @@ from counterfoil.store import open_store
 
 from ..log.bench import Bench, check_all, usage_body
 from ..log.questions import ask, fill, sent, wrong_answers
-from .children import in_children
 from .reporting import LongRun, memory_folder
+from .resumed import Verdicts
 from .rot_pages import PageMap
 
 SEED: Final = 20261104
@@ -153,13 +154,18 @@ def check_broken(small: Small, flips: int, seed: int) -> dict[str, dict[str, int
     return found
 
 
-def check(small: Small, offsets: list[int], seed: int) -> dict[str, Any]:
+def check(
+    small: Small, offsets: list[int], seed: int, journal: Path | None = None
+) -> dict[str, Any]:
     """Judge a flip of each of these bytes, in a bit drawn for it; the result by kind of page."""
     chance = random.Random(seed)
     flips = [(offset, chance.randrange(8)) for offset in offsets]
     verdicts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     bad, crashes = [], Counter[str]()
-    for flip, verdict in zip(flips, in_children(small.judge, flips), strict=True):
+    kept = Verdicts(
+        journal, f"{len(flips)} flips, seed {seed}, of {sha256(small.data).hexdigest()}"
+    )
+    for flip, verdict in zip(flips, kept.of(small.judge, flips), strict=True):
         name, _, detail = verdict.partition(": ")
         place = small.pages.place(flip[0])
         verdicts[f"{place.kind} {place.space}".strip()][name] += 1
@@ -170,6 +176,7 @@ def check(small: Small, offsets: list[int], seed: int) -> dict[str, Any]:
     total: Counter[str] = sum(verdicts.values(), Counter())
     return {
         "flips": len(flips),
+        "judging_seconds": round(kept.seconds),
         "file_size_bytes": len(small.data),
         "wrong_answers_served": total["wrong answer"],
         "missed_by_fsck": total["missed by fsck"],
@@ -188,6 +195,9 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=0, help="how many bytes; 0 for every one")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--result", type=Path, help="a JSON file")
+    parser.add_argument(
+        "--journal", type=Path, help="keeps verdicts; a stopped run goes on from it"
+    )
     options = parser.parse_args()
     run = LongRun()
     with tempfile.TemporaryDirectory(dir=memory_folder()) as name:
@@ -195,7 +205,7 @@ def main() -> int:
         offsets = list(range(len(small.data)))
         if options.flips:
             offsets = sorted(random.Random(options.seed).sample(offsets, options.flips))
-        result = check(small, offsets, options.seed)
+        result = check(small, offsets, options.seed, options.journal)
         result["negative_controls"] = check_broken(small, 100, options.seed)
     caught = all(each["caught"] for each in result["negative_controls"].values())
     result["not_covered"] = (
