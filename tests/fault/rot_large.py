@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pytest
 
 from counterfoil.errors import CounterfoilError, IntegrityError, NotFound
 from counterfoil.log.fsck import Report, Scrub
@@ -51,7 +52,16 @@ from ..log.bench import Bench
 from .reporting import LongRun, memory_folder
 from .resumed import Verdicts
 from .rot_pages import PageMap, Place
-from .rot_small import CRASHED, FOUND, HARMLESS, INCOMPLETE, REFUSED, RIGHT, reopened
+from .rot_small import (
+    CRASHED,
+    FOUND,
+    HARMLESS,
+    INCOMPLETE,
+    REFUSED,
+    RIGHT,
+    reads_without_hashing,
+    reopened,
+)
 
 SEED: Final = 20261106
 DEAD: Final = "nothing refers to it"
@@ -246,6 +256,28 @@ class Large:
         yield "list", partial(list_entries, snapshot, secret, TRAINING, {}, max(0, index - 500), 3)
 
 
+def _nobody_looks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Large, "_scrub", lambda *_: [])
+    patch.setattr(Large, "_fsck", lambda *_: True)
+
+
+# Products with a safety left out, in which the judge must find something.
+BROKEN: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
+    "reads do not hash": reads_without_hashing,
+    "neither scrub nor fsck looks": _nobody_looks,
+}
+
+
+def check_broken(large: Large, flips: int, seed: int) -> dict[str, dict[str, int]]:
+    """The negative controls: the same flips, judged with a safety left out."""
+    found = {}
+    for name, leave_out in BROKEN.items():
+        with pytest.MonkeyPatch.context() as patch:
+            leave_out(patch)
+            found[name] = {"flips": flips, "caught": check(large, flips, seed)["bad_count"]}
+    return found
+
+
 def check(large: Large, flips: int, seed: int, journal: Path | None = None) -> dict[str, Any]:
     """Judge so many random flips; the result by kind of page."""
     tasks = large.tasks(flips, random.Random(seed))
@@ -295,13 +327,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=memory_folder()) as name:
         large = Large(make(Path(name), options.records))
         result = check(large, options.flips, options.seed, options.journal)
+        result["negative_controls"] = check_broken(large, 100, options.seed)
+    caught = all(each["caught"] for each in result["negative_controls"].values())
     result["not_covered"] = (
         "fsck as a whole ran for planned flips and for those that the scrub did not find, but for lines of the catalog, "
         "which it compared with entries that were walked once; the others were found by the scrub's check of the batches "
         "that need the byte. Flips that nothing refers to were not tried one by one"
     )
     run.report(result, options.result)
-    return 1 if result["bad_count"] else 0
+    return 0 if caught and not result["bad_count"] else 1
 
 
 if __name__ == "__main__":
