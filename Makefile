@@ -18,6 +18,7 @@ SHELL := bash
 .PHONY: help venv demo test check format generate fuzz bench bench-growth bench-latency bench-long clean old-copies
 .PHONY: syscall-faults torture torture-quick abuse soak
 .PHONY: power-cuts fs-cuts bit-rot fuzz-parsers verifiers mutants coverage
+.PHONY: supply-chain audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,10 +67,10 @@ fuzz: venv ## Fuzz the compiled twin under sanitizers (CASES=1000000)
 	@echo "== fuzz"
 	@$(BIN)/python scripts/fuzz_twin.py --cases $(or $(CASES),1000000)
 
-fuzz-parsers: venv ## Fuzz every parser, guided by coverage (CASES=10000000)
+fuzz-parsers: venv ## Fuzz every parser, guided by coverage (CASES=10000000; OPTIONS=--continue after a stop)
 	@echo "== fuzz, parsers"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "the extra [fuzz] cannot be installed here"
-	@$(BIN)/python -m tests.fuzz.parsers --cases $(or $(CASES),10000000)
+	@$(BIN)/python -m tests.fuzz.parsers --cases $(or $(CASES),10000000) $(OPTIONS)
 
 verifiers: venv ## Show mutated proofs, checkpoints and receipts to independent verifiers (CASES=1000000)
 	@echo "== verifiers"
@@ -95,9 +96,19 @@ torture-quick: venv ## kill -9 under load, 300 times; takes minutes
 	@echo "== torture, quick"
 	@$(BIN)/python -m tests.fault.torture --cycles 300 --name kill-quick
 
-torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000)
+torture: venv ## The same 5,000 times; takes an hour or more (CYCLES=5000; OPTIONS="--state FILE" to go on after a stop)
 	@echo "== torture"
-	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000)
+	@$(BIN)/python -m tests.fault.torture --cycles $(or $(CYCLES),5000) $(OPTIONS)
+
+supply-chain: venv ## Make requirements.lock, sbom.cdx.json and docs/LICENSES.md anew (OPTIONS=--upgrade for newer versions)
+	@echo "== supply chain"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[supply]'
+	@$(BIN)/python scripts/supply_chain.py $(OPTIONS)
+
+audit: venv ## Ask for known vulnerabilities of what requirements.lock pins
+	@echo "== audit"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[supply]'
+	@$(BIN)/python scripts/audit.py
 
 abuse: venv ## Abuse the protocol in twenty ways, an honest client beside it (SECONDS_EACH=20); takes ten minutes
 	@echo "== abuse"
@@ -146,10 +157,10 @@ fs-cuts: venv ## Shut down ext4 and XFS under a writer, 200 times each; needs ro
 	@echo "== file system cuts"
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.fs_cuts --cycles 200 --result tests/fault/results/fs_cuts.json
 
-bit-rot: venv ## Flip every byte of a small store, and 20,000 random bits of one with a million records; takes two hours
+bit-rot: venv ## Flip every byte of a small store, and 20,000 random bits of one with a million records; takes an hour (JOURNAL=FILE to go on after a stop)
 	@echo "== bit rot"
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_small --result tests/fault/results/bit_rot_small.json
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_large --result tests/fault/results/bit_rot_large.json
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_small --result tests/fault/results/bit_rot_small.json $(if $(JOURNAL),--journal $(JOURNAL)-small)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fault.rot_large --result tests/fault/results/bit_rot_large.json $(if $(JOURNAL),--journal $(JOURNAL)-large)
 
 clean: ## Remove .venv, caches and build output
 	@echo "== clean"

@@ -11,14 +11,19 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-# A step that hangs is ended. None takes a tenth of this.
-_PATIENCE_S: Final = 120
+# A step that hangs is ended. None takes a tenth of this. Processor time, because a machine may be suspended meanwhile;
+# one that waits for ever uses none, and has an hour.
+_BUSY_S: Final = 120
+_PATIENCE_S: Final = 3600
 CRASHED: Final = "crashed"
+HUNG: Final = "hung"
+_IMPATIENT: Final = (signal.SIGPROF, signal.SIGALRM)
 BROKE: Final = "broke"
 
 
 def in_child(step: Callable[[], str]) -> str:
-    """What a step says in a fork of this process; ``crashed: SIGBUS`` and the like when it was killed.
+    """What a step says in a fork of this process; ``crashed: SIGBUS`` and the like when it was killed,
+    ``hung: SIGPROF`` when it came to no end.
 
     An exception that nobody caught is ``broke`` with its last lines: no step may end so.
     """
@@ -45,15 +50,23 @@ def in_children(step: Callable[[T], str], tasks: Sequence[T], share: int = 100) 
         _, status = os.waitpid(child, 0)
         done += told
         if told < len(some):
-            name = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else status
-            yield f"{CRASHED}: {name}"
+            yield _ending(status)
             done += 1
+
+
+def _ending(status: int) -> str:
+    """How a child ended that did not finish its tasks."""
+    if not os.WIFSIGNALED(status):
+        return f"{CRASHED}: {status}"
+    ended_by = signal.Signals(os.WTERMSIG(status))
+    return f"{HUNG if ended_by in _IMPATIENT else CRASHED}: {ended_by.name}"
 
 
 def _work(step: Callable[[T], str], tasks: Sequence[T], writer: int) -> None:
     """Do the tasks, a line for each, and end this process."""
     with os.fdopen(writer, "w", buffering=1) as pipe:
         for task in tasks:
+            signal.setitimer(signal.ITIMER_PROF, _BUSY_S)
             signal.alarm(_PATIENCE_S)
             try:
                 said = step(task)

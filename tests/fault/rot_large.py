@@ -6,7 +6,8 @@ to is looked up in a map of the pages, and then
 - the log is started, and everything that can be asked about the entries next to the damage is asked, before the flip and
   with it: the answer must be the same, or a refusal;
 - of a stored value the scrub checks the batches that need it. Where it finds nothing, or the bit belongs to a page
-  header, a key, the free list or a meta page, all of fsck runs;
+  header, a key, the free list or a meta page, all of fsck runs; but for a line of the catalog, which fsck compares with
+  what one walk over the entries gave;
 - a bit of a page, or of a part of one, that nothing refers to cannot change anything; a share of these gets the whole
   treatment all the same, as a check of the map.
 """
@@ -19,15 +20,19 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pytest
 
 from counterfoil.errors import CounterfoilError, IntegrityError, NotFound
-from counterfoil.log.fsck import Scrub
+from counterfoil.log.fsck import Report, Scrub
+from counterfoil.log.fsck.check import _Check
 from counterfoil.log.layout import RUN, index_key, parse_index_key
 from counterfoil.log.nodes import find_part
 from counterfoil.log.read import (
@@ -44,10 +49,19 @@ from counterfoil.record import TRAINING
 from counterfoil.store import Snapshot
 
 from ..log.bench import Bench
-from .children import in_children
 from .reporting import LongRun, memory_folder
+from .resumed import Verdicts
 from .rot_pages import PageMap, Place
-from .rot_small import CRASHED, FOUND, HARMLESS, INCOMPLETE, REFUSED, RIGHT, reopened
+from .rot_small import (
+    CRASHED,
+    FOUND,
+    HARMLESS,
+    INCOMPLETE,
+    REFUSED,
+    RIGHT,
+    reads_without_hashing,
+    reopened,
+)
 
 SEED: Final = 20261106
 DEAD: Final = "nothing refers to it"
@@ -55,13 +69,13 @@ SCRUBBED: Final = "found by the scrub's check"
 # How often a flip that nothing refers to, and one that the scrub found, is given a whole fsck as well.
 _DEAD_EVERY: Final = 200
 _FOUND_EVERY: Final = 400
-_BATCH: Final = 1000
+_BATCH: Final = 250
 _TILE_BITS, _HASH = 8, 32
 _FROM_CATALOG: Final = frozenset({"identity", "list"})
 
 
 def make(directory: Path, records: int) -> Bench:
-    """A closed log of about so many records: batches of a thousand events, a stream among them, and single records."""
+    """A closed log of about so many records: batches of 250 events, a stream among them, and single records."""
     made = Bench("lmdb:", directory)
     for number in range(records // _BATCH):
         ids = [f"e{number}-{n}" for n in range(_BATCH)]
@@ -93,6 +107,10 @@ class Large:
         subject = reopened(bench)
         self.size = subject.state().size
         assert subject.fsck().sound
+        self._walked = _Check(subject.store, subject.signer.verifier, subject.log.secret)
+        self._walked.check_batches(self.size, lambda _done, _all: None)
+        # Each comparison reads the file; only now is all of it there.
+        self._walked.catalog._write_stretch()
         subject.close()
 
     def tasks(self, flips: int, chance: random.Random) -> list[Task]:
@@ -161,7 +179,7 @@ class Large:
             found = bool(self._scrub(subject, task.index))
             by_fsck = task.whole or not found
             if by_fsck:
-                sound = subject.fsck().sound
+                sound = self._fsck(subject, task)
                 if sound and (found or refused):
                     return f"missed by fsck: {sorted(refused)}"
                 found = not sound
@@ -173,6 +191,25 @@ class Large:
         if found:
             return INCOMPLETE if wrong else FOUND if by_fsck else SCRUBBED
         return HARMLESS
+
+    def _fsck(self, subject: Bench, task: Task) -> bool:
+        """Whether fsck finds nothing wrong.
+
+        For a line of the catalog it compares with the entries as they were walked once: the flip is in none of them.
+        """
+        if task.place.kind != "value" or task.place.space != RUN:
+            return subject.fsck().sound
+        check = copy(self._walked)
+        check.store, check.report = subject.store, Report()
+        check.catalog = copy(check.catalog)
+        check.catalog._report = check.report
+        try:
+            check.finish(self.size)
+            sound = check.report.sound
+        except IntegrityError:
+            sound = False
+        assert not task.whole or sound == subject.fsck().sound
+        return sound
 
     def _scrub(self, subject: Bench, index: int) -> list[object]:
         """The scrub of the batch that holds an entry: a period of as many microseconds as there are entries."""
@@ -219,12 +256,37 @@ class Large:
         yield "list", partial(list_entries, snapshot, secret, TRAINING, {}, max(0, index - 500), 3)
 
 
-def check(large: Large, flips: int, seed: int) -> dict[str, Any]:
+def _nobody_looks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Large, "_scrub", lambda *_: [])
+    patch.setattr(Large, "_fsck", lambda *_: True)
+
+
+# Products with a safety left out, in which the judge must find something.
+BROKEN: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
+    "reads do not hash": reads_without_hashing,
+    "neither scrub nor fsck looks": _nobody_looks,
+}
+
+
+def check_broken(large: Large, flips: int, seed: int) -> dict[str, dict[str, int]]:
+    """The negative controls: the same flips, judged with a safety left out."""
+    found = {}
+    for name, leave_out in BROKEN.items():
+        with pytest.MonkeyPatch.context() as patch:
+            leave_out(patch)
+            found[name] = {"flips": flips, "caught": check(large, flips, seed)["bad_count"]}
+    return found
+
+
+def check(large: Large, flips: int, seed: int, journal: Path | None = None) -> dict[str, Any]:
     """Judge so many random flips; the result by kind of page."""
     tasks = large.tasks(flips, random.Random(seed))
     verdicts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     crashes, bad = Counter[str](), []
-    for task, verdict in zip(tasks, in_children(large.judge, tasks), strict=True):
+    with large.path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    kept = Verdicts(journal, f"{flips} flips, seed {seed}, of {digest}")
+    for task, verdict in zip(tasks, kept.of(large.judge, tasks), strict=True):
         name, _, detail = verdict.partition(": ")
         verdicts[f"{task.place.kind} {task.place.space}".strip()][name] += 1
         if name == CRASHED:
@@ -235,6 +297,7 @@ def check(large: Large, flips: int, seed: int) -> dict[str, Any]:
     total: Counter[str] = sum(verdicts.values(), Counter())
     return {
         "flips": len(tasks),
+        "judging_seconds": round(kept.seconds),
         "entries": large.size,
         "file_size_bytes": large.pages.size,
         "wrong_answers_served": total["wrong answer"],
@@ -256,17 +319,23 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--result", type=Path, help="a JSON file")
+    parser.add_argument(
+        "--journal", type=Path, help="keeps verdicts; a stopped run goes on from it"
+    )
     options = parser.parse_args()
     run = LongRun()
     with tempfile.TemporaryDirectory(dir=memory_folder()) as name:
         large = Large(make(Path(name), options.records))
-        result = check(large, options.flips, options.seed)
+        result = check(large, options.flips, options.seed, options.journal)
+        result["negative_controls"] = check_broken(large, 100, options.seed)
+    caught = all(each["caught"] for each in result["negative_controls"].values())
     result["not_covered"] = (
-        "fsck as a whole ran for planned flips and for those that the scrub did not find; the others were found by "
-        "the scrub's check of the batches that need the byte. Flips that nothing refers to were not tried one by one"
+        "fsck as a whole ran for planned flips and for those that the scrub did not find, but for lines of the catalog, "
+        "which it compared with entries that were walked once; the others were found by the scrub's check of the batches "
+        "that need the byte. Flips that nothing refers to were not tried one by one"
     )
     run.report(result, options.result)
-    return 1 if result["bad_count"] else 0
+    return 0 if caught and not result["bad_count"] else 1
 
 
 if __name__ == "__main__":

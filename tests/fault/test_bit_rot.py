@@ -10,6 +10,7 @@ import pytest
 from ..log.bench import Bench
 from ..log.questions import fill
 from .reporting import run_form
+from .rot_large import BROKEN as BROKEN_LARGE
 from .rot_pages import PageMap
 from .rot_small import BROKEN, reopened
 
@@ -37,10 +38,13 @@ def test_no_wrong_answer_is_served(form: str, request: pytest.FixtureRequest) ->
     assert sum(result["verdicts"].values()) == result["flips"]
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_safety_left_out_is_seen(small: dict[str, Any], name: str) -> None:
-    """The negative controls: reads that do not hash serve rot, and an fsck that does not look misses it."""
-    assert small["negative_controls"][name]["caught"] > 0
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [*(("small", name) for name in BROKEN), *(("large", name) for name in BROKEN_LARGE)],
+)
+def test_a_safety_left_out_is_seen(form: str, name: str, request: pytest.FixtureRequest) -> None:
+    """The negative controls: reads that do not hash serve rot, and checks that do not look miss it."""
+    assert request.getfixturevalue(form)["negative_controls"][name]["caught"] > 0
 
 
 def test_the_map_of_pages_knows_every_value(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from .reporting import ROOT
+from .resumed import Verdicts
 
 
 @pytest.mark.parametrize(
@@ -17,6 +20,11 @@ from .reporting import ROOT
         ("str(1 // 0)", "broke: "),
         ("os.kill(os.getpid(), signal.SIGBUS)", "crashed: SIGBUS"),
         ("os.abort()", "crashed: SIGABRT"),
+        (
+            "(signal.setitimer(signal.ITIMER_PROF, 0.01), [None for _ in iter(int, 1)])",
+            "hung: SIGPROF",
+        ),
+        ("(signal.alarm(1), signal.pause())", "hung: SIGALRM"),
     ],
 )
 def test_how_a_step_ended_is_told(step: str, told: str) -> None:
@@ -26,3 +34,23 @@ def test_how_a_step_ended_is_told(step: str, told: str) -> None:
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(told)
+
+
+def test_a_stopped_form_goes_on(tmp_path: Path) -> None:
+    """Verdicts that a stopped run kept are given again, and only the other tasks are done."""
+    kept, tasks = tmp_path / "verdicts", ["a", "b", "c"]
+    stopped = islice(Verdicts(kept, "letters").of(str.upper, tasks), 2)
+    assert list(stopped) == ["A", "B"]
+
+    again = list(Verdicts(kept, "letters").of(str.title, ["", "", "c"]))
+
+    assert again == ["A", "B", "C"]
+    assert list(Verdicts(kept, "letters").of(str.upper, tasks)) == again
+
+
+def test_verdicts_of_other_tasks_are_refused(tmp_path: Path) -> None:
+    """What was judged in another store, or with another seed, is not counted."""
+    Verdicts(tmp_path / "verdicts", "letters")
+
+    with pytest.raises(SystemExit, match="and not about numbers"):
+        Verdicts(tmp_path / "verdicts", "numbers")

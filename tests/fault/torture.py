@@ -1,12 +1,14 @@
 """The long form of the kill test: ``python -m tests.fault.torture --cycles 5000``, from the top of the checkout.
 
 A ledger serves for ARENA_CYCLES kills; then everything is judged once more from the beginning, the store is checked
-offline, and a new ledger takes its place. One line tells how it goes; the figures go to results/<name>.json.
+offline, and a new ledger takes its place. One line tells how it goes; the figures go to results/<name>.json. With
+--state FILE the sums are kept there after each ledger, and a run that was stopped goes on from them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import sys
@@ -47,6 +49,21 @@ class Sums:
     fscks: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @classmethod
+    def read(cls, path: Path | None) -> Sums:
+        """What a run before this one came to; nothing when there was none."""
+        if path is None or not path.exists():
+            return cls()
+        kept = json.loads(path.read_text())
+        counters = {name: Counter(kept[name]) for name in ("kills", "steps", "counts")}
+        return cls(**kept | counters)
+
+    def write(self, path: Path | None) -> None:
+        """Keep the sums for a run after this one."""
+        if path is not None:
+            path.write_text(json.dumps(vars(self)))
 
     def add(self, arena: Arena, cycles: int) -> None:
         """Take in an arena that has ended."""
@@ -65,7 +82,7 @@ class Sums:
             self.counts[name] = self.counts[name] + getattr(judge, name)
         self.faults += judge.faults
 
-    def figures(self, seconds: float) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         """What goes into the result file."""
         ready = sorted(self.ready_s)
         return {
@@ -88,7 +105,7 @@ class Sums:
             "steps_that_did_not_come": self.unreached,
             "fsck_runs_all_sound": self.fscks,
             "faults": self.faults,
-            "seconds": round(seconds),
+            "seconds": round(self.seconds),
             "seed": SEED,
         }
 
@@ -116,8 +133,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=5000)
     parser.add_argument("--name", default="kill-long")
+    parser.add_argument("--state", type=Path, help="a file to go on from, and to keep the sums in")
     options = parser.parse_args()
-    sums, began_s, good = Sums(), time.monotonic(), True
+    sums = Sums.read(options.state)
+    good = not sums.faults
     with tempfile.TemporaryDirectory() as folder:
         library = build_shim(Path(folder))
         if library is None:
@@ -126,10 +145,12 @@ def main() -> int:
         with Spawner(library) as spawner:
             while good and sums.cycles < options.cycles:
                 cycles = min(ARENA_CYCLES, options.cycles - sums.cycles)
+                began_s = time.monotonic()
                 good = run_arena(spawner, cycles, SEED + sums.cycles, sums)
+                sums.seconds += time.monotonic() - began_s
+                sums.write(options.state)
                 print(f"{sums.cycles} kills, {dict(sums.counts)}", flush=True)
-                figures = sums.figures(time.monotonic() - began_s)
-                write_result(options.name, figures, not_covered=NOT_COVERED)
+                write_result(options.name, sums.figures(), not_covered=NOT_COVERED)
     print("nothing lost" if good else f"seed {SEED}: {sums.faults}")
     return 0 if good else 1
 

@@ -2,7 +2,8 @@
 
     python -m tests.fuzz.guided TARGET CORPUS -runs=100000 -seed=1
 
-A finding ends the process with the case; libFuzzer also ends it when a case takes too long or too much memory.
+A finding ends the process with the case, as does a case that takes too long; libFuzzer ends it when one takes too much
+memory.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ def main(name: str, options: list[str]) -> None:
     with atheris.instrument_imports(include=PACKAGES):
         targets = importlib.import_module(f"{__package__}.targets")
     target_module = importlib.import_module(f"{__package__}.target")
+    patience = importlib.import_module(f"{__package__}.patience").patience
     target, try_case = targets.TARGET_BY_NAME[name], target_module.try_case
 
-    def one(data: bytes) -> None:
-        try_case(target, data)
+    with patience(name) as begin_case:
 
-    atheris.Setup([sys.argv[0], *options], one)
-    atheris.Fuzz()
+        def one(data: bytes) -> None:
+            begin_case()
+            try_case(target, data)
+
+        atheris.Setup([sys.argv[0], *options], one)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 Each target first shows how fast it is, and fast ones get more cases. Where atheris is not installed the seeded mutator
 of the quick form runs instead, which is said. With --keep what was found is left in
-FOLDER/<target>/, from where ``python -m tests.fuzz.corpus FOLDER`` takes it into the corpus.
+FOLDER/<target>/, from where ``python -m tests.fuzz.corpus FOLDER`` takes it into the corpus. The result is written after
+each target, with the commit that it was of; with --continue the targets that are in it already are not fuzzed again.
 """
 
 from __future__ import annotations
@@ -14,26 +15,26 @@ import importlib.util
 import json
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from .corpus import read_corpus
 from .machine import describe_run
 from .mutate import mutations
+from .patience import CASE_S_MAX, patience
 from .target import Finding, Target, try_case
 from .targets import TARGETS
 
 RESULT = Path(__file__).parent / "results" / "parsers.json"
-CASE_S_MAX = 10
 MEMORY_MIB_MAX = 1024
+# A case that waits for ever uses no processor, and has as long as a machine may be suspended.
+_HANG_S_MAX = 3600
 _PROBE_CASES = 300
 
 
@@ -46,6 +47,7 @@ class Outcome:
     seconds: float
     kept: int
     finding: str = ""
+    commit: str = ""
 
 
 def share_out(targets: Sequence[Target], cases: int, seed: int) -> dict[str, int]:
@@ -66,7 +68,7 @@ def share_out(targets: Sequence[Target], cases: int, seed: int) -> dict[str, int
 def fuzz_guided(target: Target, cases: int, seed: int, folder: Path) -> Outcome:
     """One target under atheris, starting from seeds and corpus."""
     held = folder / target.name
-    held.mkdir(parents=True)
+    held.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate([*target.seeds(), *read_corpus(target.name)]):
         (held / f"seed-{number:04d}").write_bytes(case)
     command = [sys.executable, "-m", "tests.fuzz.guided", target.name, str(held)]
@@ -74,7 +76,7 @@ def fuzz_guided(target: Target, cases: int, seed: int, folder: Path) -> Outcome:
         f"-runs={cases}",
         f"-seed={seed}",
         f"-max_len={target.size_bytes_max}",
-        f"-timeout={CASE_S_MAX}",
+        f"-timeout={_HANG_S_MAX}",
         f"-rss_limit_mb={MEMORY_MIB_MAX}",
         f"-artifact_prefix={folder}/",
         "-print_final_stats=1",
@@ -105,11 +107,11 @@ def fuzz_unguided(target: Target, cases: int, seed: int, _folder: Path) -> Outco
     chance, finding = random.Random(f"{seed}/{target.name}"), ""
     started_s = time.perf_counter()
     done = 0
-    with _Alarm(target.name):
+    with patience(target.name, CASE_S_MAX) as begin_case:
         for case in mutations(chance, corpus, target.words, target.size_bytes_max):
             if done == cases:
                 break
-            signal.alarm(CASE_S_MAX)
+            begin_case()
             done += 1
             try:
                 try_case(target, case)
@@ -120,23 +122,6 @@ def fuzz_unguided(target: Target, cases: int, seed: int, _folder: Path) -> Outco
     return Outcome(target.name, done, round(seconds, 1), 0, finding)
 
 
-class _Alarm:
-    """Raises a finding when a case takes longer than it may."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGALRM, self._ring)
-
-    def __exit__(self, *_: object) -> None:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, self._before)
-
-    def _ring(self, _number: int, _frame: FrameType | None) -> None:
-        raise Finding(f"{self._name}: a case takes more than {CASE_S_MAX} seconds")
-
-
 def main() -> int:
     """Fuzz all targets, or those that are named; 1 when something was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -145,6 +130,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="TARGET")
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
     parser.add_argument("--result", type=Path, default=RESULT)
+    parser.add_argument("--continue", action="store_true", dest="resume")
     asked = parser.parse_args()
     guided = importlib.util.find_spec("atheris") is not None
     if not guided:
@@ -152,21 +138,37 @@ def main() -> int:
     targets = [target for target in TARGETS if not asked.only or target.name in asked.only]
     fuzz = fuzz_guided if guided else fuzz_unguided
     shares = share_out(targets, asked.cases, asked.seed)
-    outcomes = []
+    outcomes = read_outcomes(asked.result, asked.seed) if asked.resume else []
+    done, commit = {outcome.target for outcome in outcomes}, describe_run()["commit"]
     with tempfile.TemporaryDirectory() as folder:
-        for target in targets:
+        for target in (target for target in targets if target.name not in done):
             where = asked.keep or Path(folder)
             outcome = fuzz(target, shares[target.name], asked.seed, where)
-            outcomes.append(outcome)
+            outcomes.append(replace(outcome, commit=commit))
             told = f"FOUND\n{outcome.finding}" if outcome.finding else "nothing found"
             print(
                 f"{target.name}: {outcome.cases} cases in {outcome.seconds} s, {told}", flush=True
             )
+            write_result(asked.result, outcomes, guided=guided, seed=asked.seed)
     result = summarise(outcomes, guided=guided, seed=asked.seed)
-    asked.result.parent.mkdir(exist_ok=True)
-    asked.result.write_text(json.dumps(result, indent=1) + "\n")
     print(f"{result['cases']} cases, {result['findings']} findings, {result['seconds']} s")
     return 1 if result["findings"] else 0
+
+
+def read_outcomes(path: Path, seed: int) -> list[Outcome]:
+    """What an earlier run with the same seed had done when it was stopped."""
+    if not path.exists():
+        return []
+    result = json.loads(path.read_text())
+    if result["seed"] != seed:
+        raise SystemExit(f"{path} is of seed {result['seed']}")
+    return [Outcome(**outcome) for outcome in result["by_target"]]
+
+
+def write_result(path: Path, outcomes: Sequence[Outcome], *, guided: bool, seed: int) -> None:
+    """Write down how far the run is."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(summarise(outcomes, guided=guided, seed=seed), indent=1) + "\n")
 
 
 def summarise(outcomes: Sequence[Outcome], *, guided: bool, seed: int) -> dict[str, Any]:
@@ -176,6 +178,7 @@ def summarise(outcomes: Sequence[Outcome], *, guided: bool, seed: int) -> dict[s
         "guided_by_coverage": guided,
         "seed": seed,
         "targets": len(outcomes),
+        "targets_in_all": len(TARGETS),
         "cases": sum(outcome.cases for outcome in outcomes),
         "seconds": round(sum(outcome.seconds for outcome in outcomes)),
         "findings": sum(bool(outcome.finding) for outcome in outcomes),

@@ -6,7 +6,9 @@ import base64
 import binascii
 import random
 import struct
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from counterfoil.note import checkpoint
 from . import parsers, targets_tree
 from .corpus import CORPUS, read_corpus
 from .mutate import mutations
+from .patience import patience
 from .target import Finding, Target, try_case
 from .targets import TARGET_BY_NAME, TARGETS
 
@@ -155,6 +158,31 @@ def test_a_planted_endless_loop_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert outcome.cases == 1
     assert "takes more than 1 seconds" in outcome.finding
+
+
+def test_a_case_that_was_suspended_is_no_finding() -> None:
+    """What a case may take is processor time: one that stands still for longer is let be."""
+    with patience("suspended", 0.05) as begin_case:
+        begin_case()
+        time.sleep(0.2)
+
+
+def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
+    """The long form reads back what it wrote after each target."""
+    done = [parsers.Outcome("leaf", 7, 0.5, 2), parsers.Outcome("wire", 9, 1.5, 3, "a finding")]
+
+    parsers.write_result(tmp_path / "result.json", done, guided=False, seed=SEED)
+
+    assert parsers.read_outcomes(tmp_path / "result.json", SEED) == done
+    assert parsers.read_outcomes(tmp_path / "nothing.json", SEED) == []
+
+
+def test_a_run_with_another_seed_does_not_go_on(tmp_path: Path) -> None:
+    """Cases of two seeds are not counted as one run."""
+    parsers.write_result(tmp_path / "result.json", [], guided=False, seed=SEED)
+
+    with pytest.raises(SystemExit, match="is of seed"):
+        parsers.read_outcomes(tmp_path / "result.json", SEED + 1)
 
 
 def test_shares_add_up() -> None:

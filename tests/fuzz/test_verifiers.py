@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +13,15 @@ from nacl.bindings import crypto_sign_open
 
 from counterfoil import keys
 from counterfoil.note import lines, signed
-from counterfoil.receipt import single
+from counterfoil.receipt import format_json, format_receipt, format_tlog_proof, single
 from counterfoil.tlog import proof
 
 from .rig import judge_own
 from .rig.case import INCLUSION, NOTE, RECEIPT, Case
 from .rig.compare import BLOCK, Tally, all_cases, compare
 from .rig.judges import OWN, Judge, all_judges
-from .rig.notes import GO, PAGE_JS, PAGE_PYTHON, PYMERKLE, checkpoints
+from .rig.notes import GO, PAGE_JS, PAGE_PYTHON, PYMERKLE, checkpoints, flip_rule
+from .rig.receipts import Evidence, some_evidence
 from .rig.shapes import consistency_shape, inclusion_shape, range_shape
 
 SEED = 20260202
@@ -66,6 +68,35 @@ def test_the_verifier_took_part(key: str, compared: Compared) -> None:
 def test_our_own_verifier_has_no_known_difference(compared: Compared) -> None:
     """What is written down as a difference is another's, never ours."""
     assert not [told for told in compared.tally.known_differences if told.startswith("own")]
+
+
+FORMS: dict[str, Callable[[Evidence], bytes]] = {
+    "note": lambda evidence: evidence.receipt.checkpoint,
+    "binary": lambda evidence: format_receipt(evidence.receipt),
+    "tlog-proof": lambda evidence: format_tlog_proof(evidence.receipt),
+    "JSON": lambda evidence: format_json(evidence.receipt),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_only_unused_bits_of_a_signature_are_a_known_difference(form: str) -> None:
+    """Of all changes of one bit those are Go's that base64 without strictness cannot see, and no others."""
+    good = FORMS[form](some_evidence(random.Random(SEED)))
+    line = good.rindex("—".encode())
+    last = good.index(b"=", line) - 1
+    differing = {
+        (at, bit)
+        for at in range(len(good))
+        for bit in range(8)
+        if GO in flip_rule(good[:at] + bytes([good[at] ^ 1 << bit]) + good[at + 1 :], good)[1]
+    }
+
+    assert differing
+    assert {at for at, _ in differing} == {last}
+    block = good[last - 2 : last + 2]
+    for _, bit in differing:
+        loose = block[:2] + bytes([block[2] ^ 1 << bit]) + block[3:]
+        assert base64.b64decode(loose) == base64.b64decode(block)
 
 
 def test_every_kind_has_good_and_bad_cases() -> None:

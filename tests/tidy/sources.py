@@ -27,7 +27,7 @@ _SKIPPED_FOLDERS = {"__pycache__", "node_modules", "build", "dist", "out"}
 _KEPT_HIDDEN = {".ci", ".gitignore", ".gitattributes"}
 _TEXT_SUFFIXES = {
     *(".py", ".pyi", ".proto", ".md", ".toml", ".yaml", ".yml", ".json", ".txt", ".sh", ".cfg"),
-    *(".html", ".css", ".js", ".mjs", ".svg", ""),
+    *(".html", ".css", ".js", ".mjs", ".svg", ".lock", ""),
 }
 
 

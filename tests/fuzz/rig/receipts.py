@@ -32,7 +32,7 @@ from counterfoil.receipt import (
 from counterfoil.receipt.jwt import format_jwt
 
 from .case import BATCH, RECEIPT, Case, encode
-from .notes import LOG, ORIGIN, PAGE_JS, PAGES, STRANGER, VKEY, flip, neutral_signature
+from .notes import LOG, ORIGIN, PAGE_JS, PAGES, STRANGER, VKEY, flip, flip_rule, neutral_signature
 from .proofs import below, change_hashes, some_size
 from .shapes import count_places, inclusion_root, inclusion_shape, range_root, range_shape
 
@@ -131,7 +131,7 @@ def _plain(form: Callable[[Receipt], bytes]) -> Callable[[random.Random, Evidenc
                 return _case(form(shown), _is_good(shown, good), "a part is another's")
             case _:
                 data = flip(chance, form(good))
-                return _case(data, data == form(good), "any change of a byte")
+                return _case(data, data == form(good), *flip_rule(data, form(good)))
 
     return make
 
@@ -167,12 +167,9 @@ def _judge_json(data: bytes, text: bytes, late: frozenset[str]) -> Case:
         same = json.loads(data.decode()) == json.loads(text) and b'": -0' not in data
     except ValueError:
         same = False
-    return _case(
-        data,
-        same,
-        "white space in JSON" if same else "any change of a byte",
-        PAGES if same else frozenset(),
-    )
+    if same:
+        return _case(data, True, "white space in JSON", PAGES)
+    return _case(data, False, *flip_rule(data, text))
 
 
 def _relaid(chance: random.Random, text: bytes) -> bytes:
@@ -331,15 +328,15 @@ def batches(chance: random.Random) -> Iterator[Case]:
         good = _batch(chance)
         whole = format_batch_receipt(good)
         for _ in range(6):
-            data, truth, rule = whole, True, "as issued"
+            data, truth, rule, differ = whole, True, "as issued", frozenset[str]()
             if chance.randrange(4) == 0:
                 shown = _changed_batch(chance, good)
                 data = format_batch_receipt(shown)
                 truth, rule = shown == good, "a part is another's"
             elif chance.randrange(5):
                 data = flip(chance, whole)
-                truth, rule = data == whole, "any change of a byte"
-            yield Case(BATCH, (encode(VKEY), encode(data)), truth, rule)
+                truth, (rule, differ) = data == whole, flip_rule(data, whole)
+            yield Case(BATCH, (encode(VKEY), encode(data)), truth, rule, differ)
 
 
 def _batch(chance: random.Random) -> BatchReceipt:
