@@ -102,8 +102,8 @@ class Link:
             if not self.refuse:
                 answers, far = await asyncio.open_connection(*self._target)
                 await self._join(_Connection(near, far), reader, answers)
-        except OSError:
-            pass  # One end is not there, or reset the connection; so does the line.
+        except (OSError, asyncio.CancelledError):
+            pass  # One end is not there, or reset the connection, or the line is taken down; so does the line.
         finally:
             near.transport.abort()
 
