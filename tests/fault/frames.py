@@ -178,12 +178,12 @@ class Connection:
         """Send, and take in what comes meanwhile; without ``reading`` stop when the line is full. Whether all was sent."""
         view = memoryview(data)
         while view and not self.closed:
-            readable, writable, _ = select.select(
-                [self._socket] if reading else [], [self._socket], [], _PATIENCE_S if reading else 0
+            events = self._poll(
+                writing=True, reading=reading, wait_s=_PATIENCE_S if reading else 0.0
             )
-            if readable:
+            if reading and events & ~select.POLLOUT:
                 self._receive()
-            elif writable:
+            elif events:
                 try:
                     view = view[self._socket.send(view) :]
                 except BlockingIOError:
@@ -213,11 +213,17 @@ class Connection:
     def read(self, wait_s: float = 0.0) -> bool:
         """Take in what is there, waiting for a beginning of it; whether something came."""
         before = self._received
-        while not self.closed and select.select([self._socket], [], [], wait_s)[0]:
+        while not self.closed and self._poll(writing=False, reading=True, wait_s=wait_s):
             self._receive()
             wait_s = 0.0
         self.send(b"")
         return self._received > before
+
+    def _poll(self, *, writing: bool, reading: bool, wait_s: float) -> int:
+        """What is possible within some time; select.select knows no descriptors above 1,023."""
+        poll = select.poll()
+        poll.register(self._socket, writing * select.POLLOUT | reading * select.POLLIN)
+        return sum(event for _, event in poll.poll(1000 * wait_s))
 
     def read_until(self, done: Callable[[], bool]) -> bool:
         """Read until something holds; False when the other side ended the connection before, or fell silent."""
