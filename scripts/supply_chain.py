@@ -3,7 +3,7 @@
 The lock pins server, client and command line, and what builds them, for Linux and every Python that the project names;
 each pin has the hashes of its files. Versions that are in the lock stay as they are, unless --upgrade is given. The
 other two files are made from the metadata of these very packages, freshly installed from the lock into an environment
-of their own. They hold no time and no random number: the same lock gives the same bytes.
+of their own. They hold no time and no random number: the same lock gives the same bytes. The graph of the bill of materials also has edges that a package draws for an extra of its own.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> int:
     lock(project, upgrade=options.upgrade)
     check_other_pythons(project)
     with tempfile.TemporaryDirectory() as folder:
-        bom = tidied(describe(Path(folder)))
+        bom = tidied(describe(project, Path(folder)))
     SBOM.write_text(json.dumps(bom, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     LICENSES.write_text(HEAD + "".join(map(row, bom["components"])))
     print(f"{len(bom['components'])} packages")
@@ -123,7 +123,21 @@ def pins(text: str) -> list[str]:
     return re.findall(r"^[\w.-]+==[\w.+!-]+", text, re.MULTILINE)
 
 
-def describe(folder: Path) -> dict[str, Any]:
+def application(project: Mapping[str, Any]) -> str:
+    """The project as it is installed from the lock, as a pyproject.toml: without the extras of those who work on it."""
+    told = project["project"]
+    wanted = [*told["dependencies"]]
+    for extra in EXTRAS:
+        wanted += told["optional-dependencies"][extra]
+    shown = {name: told[name] for name in ("name", "version", "license")}
+    # A requirement of the project itself names an extra that is in the list.
+    shown["dependencies"] = [line for line in wanted if not line.startswith(f"{told['name']}[")]
+    # Strings, and lists of them, are written alike in JSON and TOML.
+    lines = [f"{name} = {json.dumps(value)}" for name, value in shown.items()]
+    return "\n".join(["[project]", *lines, ""])
+
+
+def describe(project: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Install the lock, and nothing else, into an empty folder; what is there, as CycloneDX."""
     venv.create(folder / "env", with_pip=False, symlinks=True)
     python = folder / "env" / "bin" / "python"
@@ -132,7 +146,9 @@ def describe(folder: Path) -> dict[str, Any]:
     subprocess.run(
         [BIN / "uv", "pip", "install", "--quiet", "--python", python, *safely], check=True
     )
-    about = ["--pyproject", str(PROJECT), "--output-reproducible", "--spec-version", "1.6"]
+    told = folder / "pyproject.toml"
+    told.write_text(application(project))
+    about = ["--pyproject", str(told), "--output-reproducible", "--spec-version", "1.6"]
     done = subprocess.run(
         [BIN / "cyclonedx-py", "environment", *about, python], check=True, stdout=subprocess.PIPE
     )

@@ -66,12 +66,28 @@ def wrong_pins(project: Mapping[str, Any], pins: Mapping[str, Pin]) -> Iterator[
 
 def requirements(project: Mapping[str, Any]) -> Iterator[Requirement]:
     """What server, client and their build ask for by name; a reference of the project to itself is none."""
-    extras = project["project"]["optional-dependencies"]
-    lists = [project["project"]["dependencies"], project["build-system"]["requires"]]
-    for told in [line for held in [*lists, *(extras[extra] for extra in EXTRAS)] for line in held]:
-        requirement = Requirement(told)
-        if requirement.name != project["project"]["name"]:
+    yield from own_requirements(project)
+    yield from map(Requirement, project["build-system"]["requires"])
+
+
+def own_requirements(project: Mapping[str, Any]) -> Iterator[Requirement]:
+    """The same without the build."""
+    told = project["project"]
+    extras = (told["optional-dependencies"][extra] for extra in EXTRAS)
+    for line in [line for held in (told["dependencies"], *extras) for line in held]:
+        requirement = Requirement(line)
+        if requirement.name != told["name"]:
             yield requirement
+
+
+def wrong_roots(project: Mapping[str, Any], bom: Mapping[str, Any]) -> Iterator[str]:
+    """Packages that the bill of materials says this project needs itself, and it does not; and the other way round."""
+    root = bom["metadata"]["component"]["bom-ref"]
+    (drawn,) = (edge["dependsOn"] for edge in bom["dependencies"] if edge["ref"] == root)
+    shown = {canonicalize_name(reference.partition("==")[0]) for reference in drawn}
+    wanted = {canonicalize_name(requirement.name) for requirement in own_requirements(project)}
+    for name in sorted(shown ^ wanted):
+        yield f"{name} is needed by pyproject.toml or the bill of materials alone"
 
 
 def differences(pins: Mapping[str, Pin], bom: Mapping[str, Any], table: str) -> Iterator[str]:

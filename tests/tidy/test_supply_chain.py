@@ -20,6 +20,7 @@ from .supply import (
     strange_lines,
     volatile,
     wrong_pins,
+    wrong_roots,
 )
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -58,6 +59,20 @@ def test_all_name_the_same_components() -> None:
 def test_every_license_is_known() -> None:
     """Each component has one license expression that somebody looked at, and the list says the same."""
     expect_none(license_faults(BOM, TABLE))
+
+
+def test_the_bill_says_what_is_needed() -> None:
+    """The project needs what its install names, and nothing of what those who work on it use."""
+    expect_none(wrong_roots(PROJECT, BOM))
+
+
+def test_a_wrong_need_is_caught() -> None:
+    """A package that is drawn too much, or left out, is reported."""
+    planted = deepcopy(BOM)
+    for edge in planted["dependencies"]:
+        edge["dependsOn"] = [*edge.get("dependsOn", ())[1:], "pytest==9.0"]
+
+    assert len(list(wrong_roots(PROJECT, planted))) == 2
 
 
 def test_the_bill_can_be_made_again() -> None:
