@@ -3,7 +3,8 @@
 The lock pins server, client and command line, and what builds them, for Linux and every Python that the project names;
 each pin has the hashes of its files. Versions that are in the lock stay as they are, unless --upgrade is given. The
 other two files are made from the metadata of these very packages, freshly installed from the lock into an environment
-of their own. They hold no time and no random number: the same lock gives the same bytes. The graph of the bill of materials also has edges that a package draws for an extra of its own.
+of their own. They hold no time and no random number: the same lock gives the same bytes. The
+graph of the bill of materials also has edges that a package draws for an extra of its own.
 """
 
 from __future__ import annotations
