@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.errors import IntegrityError
 from counterfoil.store import LmdbStore, Transaction
 from counterfoil.store.lmdb_file import check_pages
 
@@ -116,3 +117,24 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     for content in (b"", b"text", bytes(3 * PAGE)):
         (tmp_path / "data.mdb").write_bytes(content)
         assert check_pages(tmp_path / "data.mdb")
+
+
+@pytest.mark.parametrize("bit", range(1, 7))
+@pytest.mark.parametrize("space", SPACES)
+def test_a_flag_of_a_space_that_nobody_set_is_refused(path: Path, space: str, bit: int) -> None:
+    """With a flag that changes how LMDB compares or replaces values, which no read shows, the store does not open."""
+    file = path / "data.mdb"
+    data = bytearray(file.read_bytes())
+    pages = PageMap(bytes(data))
+    # The flags are the two bytes behind the first four of the record that the name leads to.
+    key = space.encode()
+    record = next(
+        at
+        for at in range(2 * PAGE, len(data))
+        if (place := pages.place(at)).kind == "leaf" and (place.space, place.key) == ("", key)
+    )
+    data[record + 4] ^= 1 << bit
+    file.write_bytes(data)
+
+    with pytest.raises(IntegrityError, match=r"flags that nobody set|MDB_INVALID"):
+        LmdbStore(path, SPACES)

@@ -36,14 +36,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Condition, Lock, get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import lmdb
 
 from counterfoil.errors import Busy, IntegrityError, OutcomeUnknown, StartupError, StoreFull
 from counterfoil.limits import MIB
 from counterfoil.store.interface import StoreLimits, Transaction
-from counterfoil.store.lmdb_environment import DAMAGE, open_environment
+from counterfoil.store.lmdb_environment import DAMAGE, open_environment, open_space
 from counterfoil.store.lmdb_file import (
     check_data_file,
     check_pages,
@@ -53,9 +53,6 @@ from counterfoil.store.lmdb_file import (
     refuse_network_filesystem,
 )
 from counterfoil.store.lmdb_transaction import Lasting, LmdbSnapshot, LmdbTransaction
-
-if TYPE_CHECKING:
-    from lmdb import _Database
 
 T = TypeVar("T")
 
@@ -118,7 +115,10 @@ class LmdbStore:
             self._env.reader_check()
             if not read_only:
                 self._settle()
-            self._spaces = {space: self._open_space(space) for space in spaces}
+            self._spaces = {
+                space: open_space(self._env, self._path, space, create=not read_only)
+                for space in spaces
+            }
             if create:
                 flush_directories(self._path)
         except lmdb.Error as error:
@@ -157,14 +157,6 @@ class LmdbStore:
             except lmdb.Error as error:
                 if error.code != errno.EINTR or attempt == _ATTEMPTS:
                     raise
-
-    def _open_space(self, space: str) -> _Database:
-        try:
-            return self._env.open_db(space.encode(), create=not self._read_only)
-        except (lmdb.NotFoundError, lmdb.ReadonlyError) as error:
-            raise StartupError(
-                f"{self._path} has no {space!r}; open it for writing once"
-            ) from error
 
     def snapshot(self) -> _OpenSnapshot:
         """See `Store.snapshot`."""

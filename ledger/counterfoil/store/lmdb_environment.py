@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import lmdb
 
 from counterfoil.errors import IntegrityError, StartupError
+
+if TYPE_CHECKING:
+    from lmdb import _Database
 
 DAMAGE: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError)
 """What LMDB raises when its file cannot be what it wrote."""
@@ -46,3 +49,19 @@ def open_environment(
         environment.close()
         raise StartupError(f"{path} has the format of LMDB 1; copy it to one of LMDB 0.9")
     return environment
+
+
+def open_space(environment: lmdb.Environment, path: Path, space: str, *, create: bool) -> _Database:
+    """Open a space, which is a plain one: with a flag it would keep old values beside new ones, or another order.
+
+    Raises:
+        IntegrityError: It has a flag; no store ever set one, and no read would show it.
+        StartupError: It is not there.
+    """
+    try:
+        database = environment.open_db(space.encode(), create=create)
+    except (lmdb.NotFoundError, lmdb.ReadonlyError) as error:
+        raise StartupError(f"{path} has no {space!r}; open it for writing once") from error
+    if any(database.flags().values()):
+        raise IntegrityError(f"{path}: {space!r} has flags that nobody set; restore it")
+    return database
