@@ -190,3 +190,26 @@ def test_the_damaged_entry_is_named(subject: Bench) -> None:
         assert caught.value.index == 2
         assert read_entry(snapshot, 1).index == 1
         assert read_entry(snapshot, 3).index == 3
+
+
+def test_a_checkpoint_under_another_key_is_missed(memory: Bench) -> None:
+    """Where the key of a checkpoint has rotted, receipts are refused as damaged, not made with the checkpoint behind it."""
+    fill(memory)
+    good = ask(memory, sent(memory))
+    sizes = [
+        int.from_bytes(key) for (space, key), _ in memory.dump().items() if space == "checkpoint"
+    ]
+    refused = 0
+    for size in sorted(sizes)[:-1]:
+        note = memory.get("checkpoint", index_key(size))
+        for bit in range(64):
+            elsewhere = index_key(size ^ (1 << bit))
+            if bit < 63 and memory.dump().get(("checkpoint", elsewhere)) is None:
+                memory.delete("checkpoint", index_key(size))
+                memory.put("checkpoint", elsewhere, note)
+                given = ask(memory, sent(memory))
+                assert wrong_answers(good, given) == [], (size, bit)
+                refused += sum(answer is IntegrityError for answer in given.values())
+                memory.delete("checkpoint", elsewhere)
+                memory.put("checkpoint", index_key(size), note)
+    assert refused

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from counterfoil.errors import IntegrityError, OutOfRange, VerificationError
 from counterfoil.log.layout import CHECKPOINT, index_key, parse_index_key, unseal
-from counterfoil.log.nodes import Nodes, read_leaf_hashes
+from counterfoil.log.nodes import Nodes, find_part, read_leaf_hashes
 from counterfoil.log.state import read_state
 from counterfoil.note import parse_checkpoint_text
 from counterfoil.store import Snapshot
@@ -47,13 +47,26 @@ class Prover:
 
         Raises:
             OutOfRange: the log is not that long.
+            IntegrityError: the one that was signed for these leaves is damaged or gone.
         """
         start = b"" if size is None else index_key(size)
         found = self._snapshot.scan(CHECKPOINT, start=start, limit=1, reverse=size is None)
         for key, value in found:
             found_size = parse_index_key(key)[0]
+            self._check_oldest(size or found_size, found_size)
             return found_size, unseal(value, f"checkpoint of size {found_size}")
         raise OutOfRange(f"no checkpoint covers {size} entries", size=self.size)
+
+    def _check_oldest(self, size: int, found_size: int) -> None:
+        """All leaves of a commit have one time, and no other commit has it: so the commit of the last leaf ended there.
+
+        Where the key of a checkpoint has rotted, the one behind it is found instead.
+        """
+        if 0 < size < found_size:
+            last, found = (find_part(self._snapshot, at - 1) for at in (size, found_size))
+            if last.head.time_us != found.head.time_us:
+                told = f"the checkpoint of entry {size - 1} is damaged; run fsck"
+                raise IntegrityError(told, index=size - 1)
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, list[bytes]]:
         """The leaf hash at an index, and its inclusion proof in the tree of a size."""

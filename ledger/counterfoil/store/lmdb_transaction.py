@@ -103,7 +103,11 @@ class LmdbSnapshot:
     ) -> Iterator[tuple[bytes, memoryview]]:
         """See `Snapshot.scan`."""
         self._views.check_open()
-        cursor = self._txn.cursor(self._spaces[space])
+        try:
+            # Refused in a transaction that has met a damaged page before.
+            cursor = self._txn.cursor(self._spaces[space])
+        except lmdb.Error as error:
+            self._fail(error)
         return self._scan(cursor, start, end, limit, reverse)
 
     def copy(self, environment: lmdb.Environment, directory: Path) -> None:
