@@ -36,7 +36,7 @@ class Plan:
     Attributes:
         sizes: records in the log before a measurement; 0 is a fresh ledger each time.
         workers: server processes, one row each. ingest_workers: of more rows, for streams into an empty log alone.
-        rounds: how often everything is measured, in another order each time.
+        rounds: how often everything but latency is measured, in another order each time; 0 for latency alone.
         batches: batches of 1,000 for each ingest measurement.
         callers, call_s, warm_up_s: who calls RecordTraining, and for how long.
         connections: of PostgreSQL, one backend each.

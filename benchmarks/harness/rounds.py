@@ -55,12 +55,12 @@ def run(plan: Plan, folder: Path, say: Say, programs: Programs) -> Measured:
     started_s = stopwatch_s()
     _take(measured, rows.first(), 0, say)
     with ExitStack() as stack:
-        database = plan.rounds and _start_postgres(stack, measured, folder, logs, say)
+        database = _start_postgres(stack, measured, folder, logs, say) if plan.rounds else None
         for number in range(plan.rounds):
             begun_s = stopwatch_s()
             steps = [*rows.each_round(), *write_path.each_round(plan, folder, number)]
             steps += rivals.each_round(place, number)
-            if database:
+            if database is not None:
                 steps += postgres_rows.each_round(database, plan, logs, number)
             # Another order each time: what a neighbour leaves behind meets somebody else.
             random.Random(number).shuffle(steps)

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -249,10 +250,18 @@ class Arena:
         with UsageReporter(self.server.address, self.folder / "spool", **options) as reporter:
             reporter.flush(PATIENCE_S).result()
 
+    def judge_spool(self, taken: Sequence[str]) -> Judge:
+        """A judge of its own for the log, of the receipts in the host's folder, and of the events that the host noted."""
+        judge = Judge(self.vkey, ORIGIN)
+        judge.take_receipts(self.folder / "spool")
+        judge.look(self.server.address)
+        judge.expect_hosted(taken)
+        judge.expect_proven(taken)
+        return judge
+
     def _expect_spool(self, judge: Judge) -> None:
         """Every event that the host noted is logged once, and the receipts in its folder are good and cover it."""
-        for path in sorted((self.folder / "spool").rglob("*.receipt")):
-            judge.take_receipt(path.read_bytes())
+        judge.take_receipts(self.folder / "spool")
         taken = read_ids(self.folder / f"{HOST}.ids")
         judge.expect_hosted(taken)
         judge.expect_proven(taken)

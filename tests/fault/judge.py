@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -100,6 +101,11 @@ class Judge:
         answer = AppendUsageResponse.FromString(each.answer)
         bodies = each.batch.bodies()
         return check_usage(writer, answer, bodies, backfill=False, fetch_records=_refuse)
+
+    def take_receipts(self, spool: Path) -> None:
+        """Verify all receipts that a spool has kept."""
+        for path in sorted(spool.rglob("*.receipt")):
+            self.take_receipt(path.read_bytes())
 
     def take_receipt(self, data: bytes) -> None:
         """Verify a receipt that was kept with its records."""

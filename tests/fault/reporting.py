@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ def machine() -> str:
     )
 
 
+@cache
 def commit() -> str:
-    """The commit of the checkout, marked when files differ from it."""
+    """The commit of the checkout when it was first asked for, marked when files differ from it, as results soon will."""
     found = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
         cwd=ROOT,
@@ -54,19 +56,27 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
+def run_facts() -> dict[str, str]:
+    """What each result begins with: date, commit and machine."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit(),
+        "machine": machine(),
+    }
+
+
 class LongRun:
-    """One run of a long form: what it began from, and how long it took."""
+    """One run of a long form: how long it took, and the result."""
 
     def __init__(self) -> None:
-        self._commit = commit()
+        # Now, before results change files of the checkout.
+        commit()
         self._began_s = time.monotonic()
 
     def report(self, result: dict[str, Any], path: Path | None) -> None:
         """Print a result with date, commit, machine and seconds, and write it to a file if one is named."""
         head = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "commit": self._commit,
-            "machine": machine(),
+            **run_facts(),
             "seconds": round(time.monotonic() - self._began_s),
         }
         text = json.dumps(head | result, indent=2) + "\n"

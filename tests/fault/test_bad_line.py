@@ -12,8 +12,8 @@ import pytest
 
 from counterfoil_client import LedgerClient, SpoolFull, UsageReporter
 
-from .cycles import ORIGIN, Arena
-from .judge import HOST, Judge
+from .cycles import Arena
+from .judge import HOST
 from .link import Link
 from .spawning import PATIENCE_S, Spawner
 
@@ -133,12 +133,7 @@ def test_an_outage_that_fills_the_spool_is_told_and_made_up_for(
             reporter.flush(PATIENCE_S).result()
             taken.append(reporter.report(model_id="m1"))
             reporter.flush(PATIENCE_S).result()
-    judge = Judge(arena.vkey, ORIGIN)
-    for path in (tmp_path / "spool").rglob("*.receipt"):
-        judge.take_receipt(path.read_bytes())
-    judge.look(arena.server.address)
-    judge.expect_hosted(taken)
-    judge.expect_proven(taken)
+    judge = arena.judge_spool(taken)
     assert judge.clean, judge.faults
     assert judge.entries == len(taken) + 1
     arena.abandon()

@@ -15,7 +15,7 @@ from counterfoil_client import LedgerClient, SpoolFull, UsageReporter, clock
 from counterfoil_server.directory import create, load_signer
 
 from .cycles import ORIGIN, Arena
-from .judge import HOST, Judge
+from .judge import HOST
 from .link import Link
 from .spawning import PATIENCE_S, Server, Spawner
 
@@ -106,12 +106,7 @@ def test_an_outage_of_an_hour_with_a_full_spool_is_made_up_for(
         reporter.flush(PATIENCE_S + HOUR_S).result()
     assert refused > 0
     assert len(taken) + refused == EVENTS + 2
-    judge = Judge(arena.vkey, ORIGIN)
-    for path in (tmp_path / "spool").rglob("*.receipt"):
-        judge.take_receipt(path.read_bytes())
-    judge.look(arena.server.address)
-    judge.expect_hosted(taken)
-    judge.expect_proven(taken)
+    judge = arena.judge_spool(taken)
     assert judge.clean, judge.faults
     assert judge.entries == len(taken) + 1
     judge.expect_hosted(["an event that nobody took"])

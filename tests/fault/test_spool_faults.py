@@ -61,8 +61,7 @@ class Hosts:
     def judge(self, submitter: str, spool: Path, taken: list[str]) -> str:
         """What is wrong with what a host took, and what became of it."""
         judge = Judge(self.vkey, ORIGIN, host=submitter)
-        for path in sorted(spool.rglob("*.receipt")):
-            judge.take_receipt(path.read_bytes())
+        judge.take_receipts(spool)
         judge.look(self.server.address)
         judge.expect_hosted(taken)
         judge.expect_proven(taken)

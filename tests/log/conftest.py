@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.log import compact as compaction
+from counterfoil.log import runs as catalog
+
 from .bench import SCHEMES, Bench, bench
 
 
@@ -37,3 +40,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     assert made.state().size == 290
     yield made
     made.close()
+
+
+@pytest.fixture
+def small_merges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks and merges of a handful of entries."""
+    monkeypatch.setattr(catalog, "INLINE_COUNT_MAX", 15)
+    monkeypatch.setattr(catalog, "CHUNK_COUNT", 6)
+    monkeypatch.setattr(compaction, "CHUNK_COUNT", 6)

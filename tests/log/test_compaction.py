@@ -24,12 +24,7 @@ SEED = 20260814
 REAL_INLINE, REAL_CHUNK = catalog.INLINE_COUNT_MAX, catalog.CHUNK_COUNT
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks and merges of a handful of entries."""
-    monkeypatch.setattr(catalog, "INLINE_COUNT_MAX", 15)
-    monkeypatch.setattr(catalog, "CHUNK_COUNT", 6)
-    monkeypatch.setattr(compaction, "CHUNK_COUNT", 6)
+pytestmark = pytest.mark.usefixtures("small_merges")
 
 
 def due(store: Store) -> None:

@@ -6,8 +6,6 @@ import random
 
 import pytest
 
-from counterfoil.log import compact as compaction
-from counterfoil.log import runs as catalog
 from counterfoil.log.compact import compact
 
 from .bench import Bench, check_all
@@ -15,12 +13,7 @@ from .bench import Bench, check_all
 SEED = 20260814
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks and merges of a handful of entries."""
-    monkeypatch.setattr(catalog, "INLINE_COUNT_MAX", 15)
-    monkeypatch.setattr(catalog, "CHUNK_COUNT", 6)
-    monkeypatch.setattr(compaction, "CHUNK_COUNT", 6)
+pytestmark = pytest.mark.usefixtures("small_merges")
 
 
 def test_a_log_is_merged_while_it_grows(subject: Bench) -> None:

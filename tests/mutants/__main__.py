@@ -8,19 +8,16 @@ when a trial shows nothing (a patch that does not apply, a module that cannot be
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from .mutant import FOLDER, ROOT, Mutant, read_mutants
+from ..fault.reporting import commit
+from ..fault.results import write_result
+from .mutant import FOLDER, Mutant, read_mutants
 from .trial import CAUGHT, SURVIVED, Verdict, copy_tree, find_foreign, run_tests, try_mutant
 
-RESULT = FOLDER / "results" / "mutants.json"
+RESULTS = FOLDER / "results"
 
 
 def main(names: list[str]) -> int:
@@ -29,7 +26,8 @@ def main(names: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="counterfoil-mutants-") as folder:
         pristine = Path(folder, "pristine")
         copy_tree(pristine)
-        commit = _commit()
+        # The result names what was copied, whatever is committed meanwhile.
+        commit()
         tests = tuple(sorted({test for mutant in mutants for test in mutant.tests}))
         control = run_tests(tests, pristine)
         foreign = find_foreign((), pristine)
@@ -55,25 +53,13 @@ def main(names: list[str]) -> int:
         + "".join(f"\n  not: {name}" for name in missed)
     )
     if not names:
-        write_result(mutants, verdicts, control.seconds, commit)
+        write_table(mutants, verdicts, control.seconds)
     return 1 if missed or not mutants else 0
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip()
-
-
-def write_result(
-    mutants: list[Mutant], verdicts: dict[str, Verdict], control_s: float, commit: str
-) -> None:
+def write_table(mutants: list[Mutant], verdicts: dict[str, Verdict], control_s: float) -> None:
     """Write down what came of all bugs."""
-    told = {
-        "name": "mutants",
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "commit": commit,
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, {platform.machine()}",
-        "python": platform.python_version(),
+    figures = {
         "caught": sum(verdict.outcome == CAUGHT for verdict in verdicts.values()),
         "not_caught": [name for name, verdict in verdicts.items() if verdict.outcome != CAUGHT],
         "seconds_without_a_bug": round(control_s, 1),
@@ -88,13 +74,12 @@ def write_result(
             }
             for mutant in mutants
         ],
-        "not_covered": [
-            "webhooks, redirects and tenants: the product has none",
-            "bugs that nobody thought of: these were chosen by hand, and no tool made them at random",
-        ],
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(told, indent=2) + "\n")
+    not_covered = [
+        "webhooks, redirects and tenants: the product has none",
+        "bugs that nobody thought of: these were chosen by hand, and no tool made them at random",
+    ]
+    write_result("mutants", figures, not_covered=not_covered, folder=RESULTS)
 
 
 if __name__ == "__main__":

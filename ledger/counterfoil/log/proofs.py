@@ -49,20 +49,23 @@ class Prover:
             OutOfRange: the log is not that long.
             IntegrityError: the one that was signed for these leaves is damaged or gone.
         """
+        found_size, note = self._find_checkpoint(size)
+        if size:
+            self._check_oldest(size, found_size)
+        return found_size, note
+
+    def _find_checkpoint(self, size: int | None) -> tuple[int, bytes]:
+        """The same by the keys alone: where one has rotted, the checkpoint behind it is found."""
         start = b"" if size is None else index_key(size)
         found = self._snapshot.scan(CHECKPOINT, start=start, limit=1, reverse=size is None)
         for key, value in found:
             found_size = parse_index_key(key)[0]
-            self._check_oldest(size or found_size, found_size)
             return found_size, unseal(value, f"checkpoint of size {found_size}")
         raise OutOfRange(f"no checkpoint covers {size} entries", size=self.size)
 
     def _check_oldest(self, size: int, found_size: int) -> None:
-        """All leaves of a commit have one time, and no other commit has it: so the commit of the last leaf ended there.
-
-        Where the key of a checkpoint has rotted, the one behind it is found instead.
-        """
-        if 0 < size < found_size:
+        """All leaves of a commit have one time, and no other commit has it: so the commit of the last leaf ended there."""
+        if size < found_size:
             last, found = (find_part(self._snapshot, at - 1) for at in (size, found_size))
             if last.head.time_us != found.head.time_us:
                 told = f"the checkpoint of entry {size - 1} is damaged; run fsck"
@@ -97,7 +100,8 @@ class Prover:
 
     def _signed_root(self, size: int) -> bytes:
         """The root of a size above 0: from a checkpoint of that size, or computed and shown to lead to a signed one."""
-        signed_size, note = self.checkpoint(size)
+        # Any checkpoint of this size or beyond will do: the tree is shown to lead to it.
+        signed_size, note = self._find_checkpoint(size)
         signed = self._parse(note, signed_size)
         if signed_size == size:
             return signed
