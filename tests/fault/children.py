@@ -7,6 +7,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -40,14 +41,24 @@ def in_children(step: Callable[[T], str], tasks: Sequence[T], share: int = 100) 
         child = os.fork()
         if child == 0:
             os.close(reader)
-            _work(step, some, writer)
+            try:
+                _work(step, some, writer)
+            finally:
+                # Whatever happened, this copy of the caller goes no further.
+                os._exit(0)
         os.close(writer)
         told = 0
-        with os.fdopen(reader) as pipe:
-            for line in pipe:
-                yield str(json.loads(line))
-                told += 1
-        _, status = os.waitpid(child, 0)
+        try:
+            with os.fdopen(reader) as pipe:
+                for line in pipe:
+                    yield str(json.loads(line))
+                    told += 1
+        except GeneratorExit:
+            # Nobody asks for the rest.
+            os.kill(child, signal.SIGKILL)
+            raise
+        finally:
+            _, status = os.waitpid(child, 0)
         done += told
         if told < len(some):
             yield _ending(status)
@@ -63,8 +74,8 @@ def _ending(status: int) -> str:
 
 
 def _work(step: Callable[[T], str], tasks: Sequence[T], writer: int) -> None:
-    """Do the tasks, a line for each, and end this process."""
-    with os.fdopen(writer, "w", buffering=1) as pipe:
+    """Do the tasks, a line for each; a reader that has gone ends them."""
+    with suppress(BrokenPipeError), os.fdopen(writer, "w", buffering=1) as pipe:
         for task in tasks:
             signal.setitimer(signal.ITIMER_PROF, _BUSY_S)
             signal.alarm(_PATIENCE_S)
@@ -73,4 +84,3 @@ def _work(step: Callable[[T], str], tasks: Sequence[T], writer: int) -> None:
             except BaseException:  # noqa: BLE001 - whatever it is, it is told
                 said = f"{BROKE}: {traceback.format_exc(limit=-4)}"
             pipe.write(json.dumps(said) + "\n")
-    os._exit(0)

@@ -42,12 +42,12 @@ SHARE = 0.7
 BATCH = 4
 CALLERS = 2
 # A server that has just started fills its caches first; a fault makes calls late for a while.
-WARM_S = 60.0
+WARM_S = 600.0
 CALM_S = 8.0
 NOT_COVERED = [
     "a mirror: there is none yet; the judge that reads along stands for an auditor",
     "full disks: they have tests of their own",
-    "the growth of one process over hours: the server is killed every so often, and the slope is that within its lives",
+    "the growth of one process beyond 40 minutes: then the server is killed, and the slope is that within its lives",
 ]
 
 
@@ -279,7 +279,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--every", type=float, default=30.0, help="seconds between faults")
-    parser.add_argument("--life", type=float, default=600.0, help="seconds between kills")
+    parser.add_argument("--life", type=float, default=2400.0, help="seconds between kills")
     parser.add_argument("--name", default="soak")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Spawner() as spawner:

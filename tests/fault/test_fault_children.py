@@ -36,6 +36,19 @@ def test_how_a_step_ended_is_told(step: str, told: str) -> None:
     assert done.stdout.startswith(told)
 
 
+def test_steps_that_nobody_asks_for_end() -> None:
+    """When the reader goes, the child is ended and never goes on as a copy of its parent."""
+    code = (
+        "from itertools import islice; from tests.fault.children import in_children\n"
+        "print(*islice(in_children(lambda task: 'x' * task, [1] + 9 * [99_999]), 1), flush=True)\n"
+        "print('gone on', flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split("\n") == ["x", "gone on", ""]
+
+
 def test_a_stopped_form_goes_on(tmp_path: Path) -> None:
     """Verdicts that a stopped run kept are given again, and only the other tasks are done."""
     kept, tasks = tmp_path / "verdicts", ["a", "b", "c"]
