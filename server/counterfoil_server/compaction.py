@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from counterfoil.errors import StoreFull
+from counterfoil.errors import IntegrityError, StoreFull
 from counterfoil.log.compact import compact
 from counterfoil.store import Store
 
@@ -45,6 +45,12 @@ class Compaction:
                     pass
             except StoreFull as error:
                 _log.warning("no room to merge the catalog; look-ups stay slower", error=str(error))
+            except IntegrityError as error:
+                # Nothing was built on it. Who asks for what is damaged is refused, and the rest is served on.
+                _log.critical(
+                    "a chunk of the catalog is damaged; run counterfoil fsck", detail=str(error)
+                )
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing more may be signed
                 self._loop.call_soon_threadsafe(self._on_failure, error)
                 return

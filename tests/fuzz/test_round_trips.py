@@ -202,9 +202,13 @@ def test_states_come_back(size: int, time_us: int, last: bytes, data: st.DataObj
 @QUICK
 def test_run_lists_come_back(counts: dict[int, int], data: st.DataObject) -> None:
     """Every list of runs that does not contradict itself is read as it was stored."""
-    fences = st.lists(st.binary(min_size=8, max_size=8), max_size=3).map(b"".join)
+    chunks = {number: data.draw(st.integers(0, 3)) for number in counts}
+    column = {
+        number: st.binary(min_size=8 * many, max_size=8 * many) for number, many in chunks.items()
+    }
     runs = tuple(
-        Run(number, level_of(count), count, data.draw(fences)) for number, count in counts.items()
+        Run(number, level_of(count), count, data.draw(column[number]), data.draw(column[number]))
+        for number, count in counts.items()
     )
     listed = Runs(max(counts, default=-1) + 1, runs)
 

@@ -31,6 +31,7 @@ from counterfoil.log.runs import (
     read_chunk,
     read_runs,
 )
+from counterfoil.log.sound import chunk_checksum
 from counterfoil.store import MemoryStore
 
 SEED = 20260813
@@ -288,14 +289,15 @@ def test_the_list_of_runs_comes_back() -> None:
     assert parse_runs(b"") == Runs(0, ())
 
 
-def fences(*prints: int) -> bytes:
-    """The first fingerprints of chunks, as a run holds them."""
-    return np.array(prints, dtype="<u8").tobytes()
+def listed(number: int, level: int, count: int, *prints: int) -> Run:
+    """A run whose chunks begin with these fingerprints."""
+    checksums = b"".join(chunk_checksum(bytes((number, at))) for at in range(len(prints)))
+    return Run(number, level, count, np.array(prints, dtype="<u8").tobytes(), checksums)
 
 
 def good_list() -> bytes:
     """A stored list of two runs."""
-    return format_runs(Runs(9, (Run(3, 2, 20, fences(1, 2, 3)), Run(8, 1, 5, fences(7)))))
+    return format_runs(Runs(9, (listed(3, 2, 20, 1, 2, 3), listed(8, 1, 5, 7))))
 
 
 def bad_lists() -> list[tuple[str, bytes]]:
@@ -306,14 +308,14 @@ def bad_lists() -> list[tuple[str, bytes]]:
         ("grown", value + b"\x00"),
         ("twice", value * 2),
         ("version 0", b"\x00" + value[1:]),
-        ("version 2", b"\x02" + value[1:]),
+        ("version 1", b"\x01" + value[1:]),
         ("a run more", value[:9] + b"\x03" + value[10:]),
         ("a run fewer", value[:9] + b"\x01" + value[10:]),
         ("the next number is taken", format_runs(Runs(8, parse_runs(value).runs))),
-        ("a level that does not fit the count", format_runs(Runs(9, (Run(3, 5, 20, fences(1)),)))),
+        ("a level that does not fit the count", format_runs(Runs(9, (listed(3, 5, 20, 1),)))),
         (
             "a number twice",
-            format_runs(Runs(9, (Run(3, 1, 5, fences(1)), Run(3, 1, 5, fences(1))))),
+            format_runs(Runs(9, (listed(3, 1, 5, 1), listed(3, 1, 5, 1)))),
         ),
     ]
     return found
@@ -323,7 +325,7 @@ def test_a_list_that_was_written_wrongly_is_refused() -> None:
     """A list that is cut, grown or of another version is refused even under a checksum that fits."""
     inside = unseal(good_list(), "runs")
     bad = [inside[:size] for size in range(len(inside))]
-    bad += [inside + b"\x00", b"\x02" + inside[1:], inside[:9] + b"\x03" + inside[10:]]
+    bad += [inside + b"\x00", b"\x01" + inside[1:], inside[:9] + b"\x03" + inside[10:]]
 
     for value in bad:
         with pytest.raises(IntegrityError):

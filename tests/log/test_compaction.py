@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from counterfoil.log import runs as catalog
 from counterfoil.log.columns import Indexes, split_columns
 from counterfoil.log.compact import compact, remove_orphans
 from counterfoil.log.fingerprint import Fingerprints
-from counterfoil.log.layout import parse_index_key
-from counterfoil.log.runs import add_entries, find, read_chunk, read_runs
+from counterfoil.log.layout import RUNS_KEY, parse_index_key
+from counterfoil.log.runs import Runs, add_entries, find, format_runs, read_chunk, read_runs
+from counterfoil.log.sound import chunk_checksum
 from counterfoil.store import MemoryStore, Store, Transaction
 
 SEED = 20260814
@@ -328,19 +330,22 @@ def test_a_share_of_a_merge_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("change", ["order", "fence"])
 def test_a_chunk_out_of_order_is_not_merged(change: str) -> None:
-    """A chunk that rotted out of its order, or away from its fence, stops the merge before the list changes."""
+    """A chunk that was written out of its order, or away from its fence, stops the merge before the list changes."""
     store = MemoryStore(SPACES)
     due(store)
     before = listed(store)
 
     def damage(transaction: Transaction) -> None:
-        number = min(before)
-        key = number.to_bytes(8, "big") + bytes(8)
+        first, *others = read_runs(transaction).runs
+        key = first.number.to_bytes(8, "big") + bytes(8)
         value = transaction.get("run", key)
         assert value is not None
-        rotten = bytearray(value)
-        rotten[8 * (change == "order")] ^= 0x40
-        transaction.put("run", key, bytes(rotten))
+        wrong = bytearray(value)
+        wrong[8 * (change == "order")] ^= 0x40
+        transaction.put("run", key, bytes(wrong))
+        checksums = chunk_checksum(wrong) + first.checksums[8:]
+        runs = Runs(99, (replace(first, checksums=checksums), *others))
+        transaction.put("meta", RUNS_KEY, format_runs(runs))
 
     store.transact(damage)
     with pytest.raises(IntegrityError, match="out of order"):

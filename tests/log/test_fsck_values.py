@@ -75,7 +75,7 @@ def test_a_line_of_the_catalog_twice_is_found(sound: Bench) -> None:
     chunk = sound.get(RUN, index_key(runs.runs[0].number, 0))
     again = runs.next_number
     value = bytearray(unseal(sound.get(META, RUNS_KEY), "runs"))
-    head = 21 + len(runs.runs[0].fences)
+    head = 21 + 2 * len(runs.runs[0].fences)
     value[1:9] = (again + 1).to_bytes(8, "little")
     value[9:13] = (len(runs.runs) + 1).to_bytes(4, "little")
     twice = again.to_bytes(8, "little") + bytes(value[13 + 8 : 13 + head])

@@ -105,7 +105,7 @@ def test_another_environment_is_refused(memory: Bench, environment: int) -> None
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"\x00", b"\x02" + ORIGIN.encode(), b"\x01", b"\x01" + b"\xff"]
+    "value", [b"", b"\x00", b"\x01" + ORIGIN.encode(), b"\x02", b"\x02" + b"\xff"]
 )
 def test_another_format_is_refused(memory: Bench, value: bytes) -> None:
     """A store of another layout version or origin, or with a damaged format, is not opened."""

@@ -24,6 +24,7 @@ class Reader:
     def __init__(self, inner: Snapshot, store: Faulty) -> None:
         self.inner = inner
         self.store = store
+        self.marks = inner.marks
 
     def get(self, space: str, key: bytes) -> memoryview | None:
         return self.inner.get(space, key)
@@ -69,7 +70,7 @@ class Faulty(MemoryStore):
 
     def direct(self) -> Snapshot:
         """A reader of the newest state that never closes."""
-        return MemorySnapshot(self._tables)
+        return MemorySnapshot(self._tables, self._marks)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:  # type: ignore[override]

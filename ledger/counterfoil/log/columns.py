@@ -18,9 +18,10 @@ ENTRY_SIZE: Final = 16
 
 Column: TypeAlias = bytes | memoryview | NDArray[np.uint64]
 """Numbers, little-endian uint64, one behind the other."""
-Entries: TypeAlias = bytes | memoryview
+Entries: TypeAlias = bytes | bytearray | memoryview
 """A column of fingerprints, and behind it one of what belongs to each: indexes, or places in a question."""
 Indexes: TypeAlias = NDArray[np.uint64]
+Places: TypeAlias = NDArray[np.intp]
 Part: TypeAlias = tuple[Entries, int, int]
 """The entries [begin, end) of a chunk."""
 SearchedRun: TypeAlias = tuple[int, int, bytes, tuple[memoryview, ...]]
@@ -101,13 +102,26 @@ def find_entries(asked: Column, runs: Sequence[SearchedRun], chunk_count: int) -
     return _join_columns(np.concatenate(places), np.concatenate(indexes))
 
 
+def asked_chunks(asked: Column, fences: Column) -> list[int]:
+    """The chunks of a run that :func:`find_entries` looks into for a sorted question."""
+    question, bounds = np.frombuffer(asked, dtype="<u8"), np.frombuffer(fences, dtype="<u8")
+    begins, ends = _bounds(question, bounds)
+    found: list[int] = np.flatnonzero(begins < ends).tolist()
+    return found
+
+
 def _shares(question: Fingerprints, fences: Fingerprints) -> Iterator[tuple[int, int, int]]:
-    """Which part [begin, end) of a sorted question each chunk is asked for, when it is.
+    """Which part [begin, end) of a sorted question each chunk is asked for, when it is."""
+    begins, ends = _bounds(question, fences)
+    for chunk in np.flatnonzero(begins < ends).tolist():
+        yield chunk, int(begins[chunk]), int(ends[chunk])
+
+
+def _bounds(question: Fingerprints, fences: Fingerprints) -> tuple[Places, Places]:
+    """For each chunk where its part of a sorted question begins, and where it ends.
 
     A chunk lies between its fence and the next, both included: equal fingerprints may stand on both sides of a fence.
     """
-    begins = np.searchsorted(question, fences, side="left").tolist()
-    ends = [*np.searchsorted(question, fences[1:], side="right").tolist(), len(question)]
-    for chunk, begin in enumerate(begins):
-        if begin < ends[chunk]:
-            yield chunk, begin, ends[chunk]
+    begins = np.searchsorted(question, fences, side="left")
+    ends = np.append(np.searchsorted(question, fences[1:], side="right"), len(question))
+    return begins, ends

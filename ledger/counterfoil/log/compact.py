@@ -19,11 +19,12 @@ from counterfoil.log.runs import (
     CHUNK_COUNT,
     Run,
     Runs,
-    check_chunk,
     delete_run,
+    describe_chunk,
+    describe_run,
     find_due,
     format_runs,
-    level_of,
+    read_checked,
     read_chunk,
     read_runs,
     split_chunks,
@@ -81,9 +82,9 @@ def _take_number(transaction: Transaction) -> int:
 
 def _write(store: Store, number: int, runs: Sequence[Run]) -> Run:
     """Write the merged run, a few chunks to a transaction."""
-    fences: list[bytes] = []
+    described: list[tuple[bytes, bytes]] = []
     for chunks in _merge_shares(store, runs):
-        first = len(fences)
+        first = len(described)
 
         def put(
             transaction: Transaction, first: int = first, chunks: Sequence[Entries] = chunks
@@ -93,9 +94,8 @@ def _write(store: Store, number: int, runs: Sequence[Run]) -> Run:
 
         # A crash after this leaves chunks that nobody refers to.
         store.transact(put)
-        fences += [bytes(value[:8]) for value in chunks]
-    count = sum(run.count for run in runs)
-    return Run(number, level_of(count), count, b"".join(fences))
+        described += map(describe_chunk, chunks)
+    return describe_run(number, sum(run.count for run in runs), described)
 
 
 def _merge_shares(store: Store, runs: Sequence[Run]) -> Iterator[list[Entries]]:
@@ -122,7 +122,8 @@ def merge_step(
         done: how many entries of each run were merged before. rest: merged entries that did not fill a chunk.
 
     Raises:
-        IntegrityError: a chunk is missing, has another size than its run says, or is out of order.
+        IntegrityError: a chunk is missing, is not what was written, or was written out of order. Nothing may be built
+            on it: what is written behind it has a new checksum.
 
     Returns:
         The rest and the entries behind it, and how many of each run are merged now. At least one chunk is used up.
@@ -134,9 +135,8 @@ def merge_step(
         if done[place] == run.count:
             parts.append((b"", 0, 0))
             continue
-        have = read_chunk(snapshot, run, chunk)
-        if not begin:
-            check_chunk(run, chunk, have)
+        # It was looked at when the merge came to it, some steps ago.
+        have = (read_chunk if begin else read_checked)(snapshot, run, chunk)
         parts.append((have, begin, run.chunk_count(chunk)))
         if chunk + 1 < len(run.chunks):
             ends.append((int(split_columns(have)[0][-1]), place))

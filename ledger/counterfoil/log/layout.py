@@ -34,7 +34,7 @@ CHECKPOINT: Final = "checkpoint"
 STREAM: Final = "stream"
 SPACES: Final = (META, BATCH, TILE, RUN, CHECKPOINT, STREAM)
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 FORMAT_KEY: Final = b"format"
 STATE_KEY: Final = b"state"
 RUNS_KEY: Final = b"runs"

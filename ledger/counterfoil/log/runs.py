@@ -5,7 +5,7 @@ record; here each commit writes one sorted run, and runs are merged four at a ti
 log4(n) times in long sequential values: O'Neil et al., "The log-structured merge-tree", 1996.
 
     run space      key (run, chunk)     fingerprints ascending, uint64 each | indexes, uint64 each
-    meta "runs"    the list of runs, oldest first: id, level, count, first fingerprint of each chunk
+    meta "runs"    the list of runs, oldest first: id, level, count, first fingerprint and checksum of each chunk
 
 Small merges happen in the commit that makes them due; large ones by :mod:`counterfoil.log.compact`, beside the commits.
 """
@@ -25,6 +25,7 @@ from counterfoil.log.columns import (
     Entries,
     Indexes,
     Part,
+    asked_chunks,
     find_entries,
     merge_entries,
     sort_entries,
@@ -32,6 +33,13 @@ from counterfoil.log.columns import (
 )
 from counterfoil.log.fingerprint import Fingerprints
 from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key, seal, unseal
+from counterfoil.log.sound import (
+    CHECKSUM_SIZE,
+    chunk_checksum,
+    forget_marks,
+    keep_marks,
+    marks_of,
+)
 from counterfoil.store import Snapshot, Transaction
 
 # Runs of one level that make a merge due. Four keeps the number of runs, which each look-up pays for, near the
@@ -43,19 +51,27 @@ INLINE_COUNT_MAX: Final = 65_535
 # A value of 1 MiB less LMDB's page header fills its pages exactly, and freed ones fit the next.
 CHUNK_COUNT: Final = (VALUE_SIZE_BYTES_MAX - 16) // ENTRY_SIZE
 
+# Of so many runs that are listed no more the marks are kept at least, beside as many again as are listed.
+_MARKED_RUNS_KEPT: Final = 16
+
 _LIST_HEAD = struct.Struct("<BQI")
 _RUN_HEAD = struct.Struct("<QBQI")
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One sorted run; ``fences`` holds the first fingerprint of each of its chunks, uint64 each."""
+    """One sorted run.
+
+    Attributes:
+        fences: the first fingerprint of each of its chunks, uint64 each. checksums: of each chunk, eight bytes each.
+    """
 
     number: int
     level: int
     count: int
     fences: bytes
+    checksums: bytes
 
     @property
     def chunks(self) -> range:
@@ -73,6 +89,10 @@ class Run:
     def chunk_count(self, chunk: int) -> int:
         """Entries in one of its chunks: all are full but the last."""
         return min(CHUNK_COUNT, self.count - chunk * CHUNK_COUNT)
+
+    def checksum(self, chunk: int) -> bytes:
+        """The checksum of one of its chunks."""
+        return self.checksums[CHECKSUM_SIZE * chunk : CHECKSUM_SIZE * (chunk + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +116,7 @@ def format_runs(runs: Runs) -> bytes:
     parts = [_LIST_HEAD.pack(_VERSION, runs.next_number, len(runs.runs))]
     for run in runs.runs:
         parts.append(_RUN_HEAD.pack(run.number, run.level, run.count, len(run.chunks)))
-        parts.append(run.fences)
+        parts += (run.fences, run.checksums)
     return seal(b"".join(parts))
 
 
@@ -118,8 +138,9 @@ def parse_runs(value: bytes) -> Runs:
             number, level, entries, chunks = _RUN_HEAD.unpack_from(value, at)
             at += _RUN_HEAD.size
             # When the value ends before they do, so does the last slice before ``at``, and this is refused below.
-            runs.append(Run(number, level, entries, value[at : at + 8 * chunks]))
-            at += 8 * chunks
+            middle, end = at + 8 * chunks, at + (8 + CHECKSUM_SIZE) * chunks
+            runs.append(Run(number, level, entries, value[at:middle], value[middle:end]))
+            at = end
     except struct.error as error:
         raise IntegrityError("the stored list of catalog runs is cut short") from error
     numbers = {run.number for run in runs}
@@ -150,12 +171,48 @@ def read_chunk(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
     return value
 
 
-def check_chunk(run: Run, chunk: int, entries: Entries) -> None:
-    """Look at what a look-up takes for granted: fingerprints ascend, and the first is the fence.
+def read_sound(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
+    """The same, looked at before this process uses it for the first time.
 
     Raises:
-        IntegrityError: it is not so. What rots without changing the order is found by fsck alone.
+        IntegrityError: the chunk is missing, or is not what was written.
     """
+    entries = read_chunk(snapshot, run, chunk)
+    marks = marks_of(snapshot, run.number, run.checksums)
+    if not marks[chunk]:
+        _check_sum(run, chunk, entries)
+        marks[chunk] = 1
+    return entries
+
+
+def read_checked(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
+    """The same, looked at in any case: for who builds on it, or comes to look. What is damaged is not used again.
+
+    Raises:
+        IntegrityError: the chunk is missing, is not what was written, or was written out of order.
+    """
+    try:
+        entries = read_chunk(snapshot, run, chunk)
+        check_chunk(run, chunk, entries)
+    except IntegrityError:
+        forget_marks(snapshot, run.number, run.checksums)
+        raise
+    return entries
+
+
+def _check_sum(run: Run, chunk: int, entries: Entries) -> None:
+    if chunk_checksum(entries) != run.checksum(chunk):
+        told = f"chunk {chunk} of catalog run {run.number} is not what was written; run fsck"
+        raise IntegrityError(told)
+
+
+def check_chunk(run: Run, chunk: int, entries: Entries) -> None:
+    """Look at the checksum, and at what a look-up takes for granted: fingerprints ascend, and the first is the fence.
+
+    Raises:
+        IntegrityError: it is not so.
+    """
+    _check_sum(run, chunk, entries)
     prints, _ = split_columns(entries)
     begins = prints[:1].tobytes() == run.fences[8 * chunk : 8 * chunk + 8]
     if not begins or bool((prints[1:] < prints[:-1]).any()):
@@ -179,8 +236,20 @@ def write_run(transaction: Transaction, number: int, entries: Entries) -> Run:
     chunks = split_chunks(entries)
     for chunk, value in enumerate(chunks):
         transaction.put(RUN, index_key(number, chunk), value)
-    count = len(entries) // ENTRY_SIZE
-    return Run(number, level_of(count), count, b"".join(bytes(value[:8]) for value in chunks))
+    return describe_run(
+        number, len(entries) // ENTRY_SIZE, [describe_chunk(value) for value in chunks]
+    )
+
+
+def describe_chunk(entries: Entries) -> tuple[bytes, bytes]:
+    """What the list says of a chunk: its fence and its checksum."""
+    return bytes(entries[:8]), chunk_checksum(entries)
+
+
+def describe_run(number: int, count: int, chunks: Sequence[tuple[bytes, bytes]]) -> Run:
+    """What the list says of a run of so many entries, of whose chunks it says this."""
+    fences, checksums = (b"".join(column) for column in zip(*chunks, strict=True))
+    return Run(number, level_of(count), count, fences, checksums)
 
 
 def add_entries(transaction: Transaction, prints: Fingerprints, indexes: Indexes) -> None:
@@ -237,7 +306,7 @@ def find_due(runs: Sequence[Run]) -> slice | None:
 
 
 def _read_run(snapshot: Snapshot, run: Run) -> list[Part]:
-    return [(read_chunk(snapshot, run, chunk), 0, run.chunk_count(chunk)) for chunk in run.chunks]
+    return [(read_checked(snapshot, run, chunk), 0, run.chunk_count(chunk)) for chunk in run.chunks]
 
 
 def delete_run(transaction: Transaction, run: Run) -> None:
@@ -266,10 +335,13 @@ def find_sorted(
     """The same for a question that is sorted already.
 
     Raises:
-        IntegrityError: a chunk is missing or has another size than its run says.
+        IntegrityError: a chunk that is asked is missing, or is not what was written.
     """
     # A run that is listed is complete, and its number is never given to another.
     chunks = snapshot.get_lasting(RUN, [index_key(run.number) for run in runs])
+    for run, have in zip(runs, chunks, strict=True):
+        _require_sound(snapshot, run, have, asked)
+    _forget_merged(snapshot, runs)
     searched = [
         (run.number, run.count, run.fences, have) for run, have in zip(runs, chunks, strict=True)
     ]
@@ -284,16 +356,40 @@ def find_sorted(
     ]
 
 
+def _require_sound(
+    snapshot: Snapshot, run: Run, chunks: Sequence[memoryview], asked: Fingerprints
+) -> None:
+    """Look at those chunks of a run that a question goes to, and that this process did not look at before."""
+    marks = marks_of(snapshot, run.number, run.checksums)
+    if 0 not in marks:
+        return
+    for chunk in asked_chunks(asked, run.fences):
+        # One that is missing is told by the look-up.
+        if chunk < len(chunks) and not marks[chunk]:
+            _check_sum(run, chunk, chunks[chunk])
+            marks[chunk] = 1
+
+
+def _forget_merged(snapshot: Snapshot, runs: Sequence[Run]) -> None:
+    # Older snapshots may know other runs: these are kept for a while.
+    if len(snapshot.marks) > 2 * len(runs) + _MARKED_RUNS_KEPT:
+        keep_marks(snapshot, [(run.number, run.checksums) for run in runs])
+
+
 def find_from(
     snapshot: Snapshot, runs: Sequence[Run], fingerprint: int, first_index: int, limit: int
 ) -> list[int]:
-    """Up to ``limit`` indexes under one fingerprint, from ``first_index`` on, ascending."""
+    """Up to ``limit`` indexes under one fingerprint, from ``first_index`` on, ascending.
+
+    Raises:
+        IntegrityError: a chunk that is asked is missing, or is not what was written.
+    """
     wanted = np.uint64(fingerprint)
     found: list[int] = []
     for run in runs:
         enough = len(found) + limit
         for chunk in run.chunks_between(fingerprint, fingerprint + 1):
-            prints, indexes = split_columns(read_chunk(snapshot, run, chunk))
+            prints, indexes = split_columns(read_sound(snapshot, run, chunk))
             first = int(np.searchsorted(prints, wanted, side="left"))
             stop = int(np.searchsorted(prints, wanted, side="right"))
             matching = indexes[first:stop]
@@ -302,4 +398,5 @@ def find_from(
             # Within a run, equal fingerprints stand in the order of the log.
             if len(found) >= enough:
                 break
+    _forget_merged(snapshot, runs)
     return sorted(found)[:limit]

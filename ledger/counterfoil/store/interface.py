@@ -20,7 +20,7 @@ What holds for every store:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -51,7 +51,15 @@ class StoreLimits:
 
 
 class Snapshot(Protocol):
-    """A reader of one unchanging state. Used by one thread at a time, and for a short time."""
+    """A reader of one unchanging state. Used by one thread at a time, and for a short time.
+
+    Attributes:
+        marks: what its readers remember of lasting values, by what they like: one dictionary for all snapshots and
+            transactions of an open store. It begins empty when the store is opened, and is never stored; who adds to it
+            bounds it.
+    """
+
+    marks: dict[Hashable, bytearray]
 
     def get(self, space: str, key: bytes) -> memoryview | None:
         """Return the value at ``key``, or None.

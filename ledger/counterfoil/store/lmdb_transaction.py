@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
@@ -38,11 +38,12 @@ class Lasting:
     share their page with others and move with it; of these a copy is kept.
 
     Attributes:
-        values: the views, by space and prefix.
+        values: the views, by space and prefix. marks: see `counterfoil.store.interface.Snapshot`.
     """
 
     page_size: int
     values: dict[str, dict[bytes, _Located]] = field(default_factory=dict)
+    marks: dict[Hashable, bytearray] = field(default_factory=dict)
 
 
 class LmdbSnapshot:
@@ -57,6 +58,7 @@ class LmdbSnapshot:
         self._txn = transaction
         self._spaces = spaces
         self._lasting = lasting
+        self.marks = lasting.marks
         self._views = Views()
         # Counts what may move data under a cursor or a view; stays 0 in a snapshot.
         self._changes = 0

@@ -7,7 +7,7 @@ and the ledger above is tested against the faults that only this store can produ
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, get_ident
@@ -42,7 +42,8 @@ class _Table:
 class MemorySnapshot:
     """See `counterfoil.store.interface.Snapshot`."""
 
-    def __init__(self, tables: Mapping[str, _Table]) -> None:
+    def __init__(self, tables: Mapping[str, _Table], marks: dict[Hashable, bytearray]) -> None:
+        self.marks = marks
         self._tables = dict(tables)
         self._views = Views()
 
@@ -125,11 +126,12 @@ class MemoryTransaction(MemorySnapshot):
     def __init__(
         self,
         tables: Mapping[str, _Table],
+        marks: dict[Hashable, bytearray],
         size: int,
         capacity: int,
         fault: Callable[[str], None],
     ) -> None:
-        super().__init__(tables)
+        super().__init__(tables, marks)
         self._fault = fault
         self._capacity = capacity
         self._copied: set[str] = set()
@@ -202,6 +204,7 @@ class MemoryStore:
         capacity_bytes: int = 1 << 40,
     ) -> None:
         self._tables: Mapping[str, _Table] = {space: _Table({}, []) for space in spaces}
+        self._marks: dict[Hashable, bytearray] = {}
         self._size = 0
         self._fault = fault or _no_fault
         self._capacity = capacity_bytes
@@ -214,7 +217,7 @@ class MemoryStore:
     def snapshot(self) -> Iterator[MemorySnapshot]:
         """See `Store.snapshot`."""
         self._check_open()
-        snapshot = MemorySnapshot(self._tables)
+        snapshot = MemorySnapshot(self._tables, self._marks)
         try:
             yield snapshot
         finally:
@@ -229,7 +232,9 @@ class MemoryStore:
             if self._unknown:
                 raise OutcomeUnknown("an earlier commit failed; open the store anew")
             self._writer_thread = get_ident()
-            transaction = MemoryTransaction(self._tables, self._size, self._capacity, self._fault)
+            transaction = MemoryTransaction(
+                self._tables, self._marks, self._size, self._capacity, self._fault
+            )
             try:
                 self._fault("begin")
                 result = fn(transaction)

@@ -6,10 +6,13 @@ A round covers what the log held when it began: the scrub's pace does not follow
 down. So rot in what one round has seen is found at most one period after it came about, while the server runs; what was
 written since the round began is seen for the first time in the next one.
 
-It does what fsck does with each batch, and looks for each record in the catalog. What fsck finds beyond that by
-comparing whole sets (lines of the catalog that no entry gives, tiles beyond the tree, the anchor) it leaves to fsck.
+It does what fsck does with each batch, and looks for each record in the catalog. The chunks of the catalog have their turn
+beside that: in a round each is due at a place that follows from its checksum, which is as good as random. What fsck finds
+beyond that by comparing whole sets (lines of the catalog that no entry gives, tiles beyond the tree, the anchor) it leaves
+to fsck.
 """
 
+from heapq import nsmallest
 from typing import Final
 
 from counterfoil.entry import parse_record
@@ -21,11 +24,16 @@ from counterfoil.log.fsck.report import Fault, Report
 from counterfoil.log.fsck.walk import Walk
 from counterfoil.log.layout import BatchPart
 from counterfoil.log.nodes import find_part
+from counterfoil.log.runs import read_checked, read_runs
 from counterfoil.log.state import read_state
 from counterfoil.store import Snapshot, Store
 
 # How many records are read in one look: some tens of milliseconds, also when it has fallen behind.
 RECORDS_AT_A_TIME: Final = 2_000
+# How many chunks of the catalog, of 1 MiB at most: 0.2 ms each.
+CHUNKS_AT_A_TIME: Final = 16
+# Where a round ends for the chunks, whose places are checksums.
+_LAST_TURN: Final = 1 << 64
 
 
 class Scrub:
@@ -44,11 +52,13 @@ class Scrub:
         self._report = Report()
         self._walk: Walk | None = None
         self._round = self._size = 0
+        # Chunks whose turn is before this were looked at in this round.
+        self._turn = 0
         # Faults of this round: each is told once.
         self._told: set[Fault] = set()
 
     def look(self, now_us: int) -> list[Fault]:
-        """Check what has become due, about RECORDS_AT_A_TIME records at most.
+        """Check what has become due, about RECORDS_AT_A_TIME records and CHUNKS_AT_A_TIME chunks at most.
 
         Returns:
             What was found wrong, each fault once in a round.
@@ -59,19 +69,23 @@ class Scrub:
         with self._store.snapshot() as snapshot:
             try:
                 size = read_state(snapshot).size
+                turn = _LAST_TURN * within_us // self._period_us
                 if self._walk is None:
-                    self._round, self._size = round_, size
+                    self._round, self._size, self._turn = round_, size, turn
                     self._walk = self._begin(snapshot, size * within_us // self._period_us)
                 # The end of the round before comes first.
                 over = round_ != self._round
                 due = self._size if over else self._size * within_us // self._period_us
                 self._walk.advance(snapshot, due, RECORDS_AT_A_TIME)
-                if over and self._walk.next_index >= self._size:
+                self._check_chunks(snapshot, _LAST_TURN if over else turn)
+                if over and self._walk.next_index >= self._size and self._turn == _LAST_TURN:
                     self._walk, self._round, self._size = self._fresh(), round_, size
+                    self._turn = 0
                     self._told.clear()
             except IntegrityError as error:
                 self._report.add(error.index, "store", str(error))
-        found = [fault for fault in self._report.problems if fault not in self._told]
+        # A chunk that is damaged is met by each entry that asks for it.
+        found = [fault for fault in dict.fromkeys(self._report.problems) if fault not in self._told]
         self._report.problems.clear()
         self._told.update(found)
         return found
@@ -89,13 +103,35 @@ class Scrub:
             self._report.add(error.index, "batch", str(error))
         return walk
 
+    def _check_chunks(self, snapshot: Snapshot, due: int) -> None:
+        """Check the chunks whose turn has come and is before ``due``."""
+        waiting = (
+            (int.from_bytes(run.checksum(chunk), "little"), run.number, run, chunk)
+            for run in read_runs(snapshot).runs
+            for chunk in run.chunks
+        )
+        coming = (each for each in waiting if self._turn <= each[0] < due)
+        for at, (turn, _, run, chunk) in enumerate(nsmallest(CHUNKS_AT_A_TIME + 1, coming)):
+            if at == CHUNKS_AT_A_TIME:
+                self._turn = turn
+                return
+            try:
+                read_checked(snapshot, run, chunk)
+            except IntegrityError as error:
+                self._report.add(None, "catalog", str(error))
+        self._turn = max(self._turn, due)
+
     def _visit(self, snapshot: Snapshot, part: BatchPart) -> None:
         try:
             for index in find_unlisted(snapshot, self._secret, part):
                 told = "the entry is not in the catalog where it belongs"
                 self._report.add(index, "catalog", told)
             self._check_stream(snapshot, part)
-        except (IntegrityError, VerificationError, KeyError) as error:
+        except IntegrityError as error:
+            # A chunk of the catalog is one fault for all entries that need it.
+            what = "catalog" if error.index is None else "record"
+            self._report.add(error.index, what, str(error))
+        except (VerificationError, KeyError) as error:
             self._report.add(part.first, "record", str(error))
 
     def _check_stream(self, snapshot: Snapshot, part: BatchPart) -> None:
@@ -103,7 +139,12 @@ class Scrub:
             return
         submitter = parse_record(part.records(0, 1)[0]).submitter
         stream_id = part.head.stream_id.decode()
-        if read_stream(snapshot, submitter, stream_id) < part.head.sequence:
+        try:
+            last = read_stream(snapshot, submitter, stream_id)
+        except IntegrityError as error:
+            self._report.add(None, "stream", str(error))
+            return
+        if last < part.head.sequence:
             told = (
                 f"stream {stream_id} of {submitter} must be at batch {part.head.sequence} at least"
             )
