@@ -56,9 +56,9 @@ from .rot_small import (
     CRASHED,
     FOUND,
     HARMLESS,
-    INCOMPLETE,
     REFUSED,
     RIGHT,
+    chunks_without_checksums,
     reads_without_hashing,
     reopened,
 )
@@ -71,7 +71,6 @@ _DEAD_EVERY: Final = 200
 _FOUND_EVERY: Final = 400
 _BATCH: Final = 250
 _TILE_BITS, _HASH = 8, 32
-_FROM_CATALOG: Final = frozenset({"identity", "list"})
 
 
 def make(directory: Path, records: int) -> Bench:
@@ -113,17 +112,19 @@ class Large:
         self._walked.catalog._write_stretch()
         subject.close()
 
-    def tasks(self, flips: int, chance: random.Random) -> list[Task]:
-        """Random bytes of the file, each with what is to be asked about it."""
+    def tasks(self, flips: int, chance: random.Random, space: str = "") -> list[Task]:
+        """Random bytes of the file, or of the values of one space, each with what is to be asked about it."""
         subject = reopened(self.bench)
         with subject.store.snapshot() as snapshot:
-            drawn = [self._task(snapshot, chance) for _ in range(flips)]
+            drawn = [self._task(snapshot, chance, space) for _ in range(flips)]
         subject.close()
         return drawn
 
-    def _task(self, snapshot: Snapshot, chance: random.Random) -> Task:
-        offset = chance.randrange(self.pages.size)
-        place = self.pages.place(offset)
+    def _task(self, snapshot: Snapshot, chance: random.Random, space: str) -> Task:
+        place, offset = None, 0
+        while place is None or (space and (place.kind, place.space) != ("value", space)):
+            offset = chance.randrange(self.pages.size)
+            place = self.pages.place(offset)
         if place.kind in ("gap", "free"):
             every = _DEAD_EVERY
         else:
@@ -186,10 +187,10 @@ class Large:
         finally:
             subject.close()
             self.flip(task)
-        if wrong - _FROM_CATALOG or (wrong and not found):
+        if wrong:
             return f"wrong answer: {sorted(wrong)}"
         if found:
-            return INCOMPLETE if wrong else FOUND if by_fsck else SCRUBBED
+            return FOUND if by_fsck else SCRUBBED
         return HARMLESS
 
     def _fsck(self, subject: Bench, task: Task) -> bool:
@@ -261,26 +262,30 @@ def _nobody_looks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Large, "_fsck", lambda *_: True)
 
 
-# Products with a safety left out, in which the judge must find something.
-BROKEN: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
-    "reads do not hash": reads_without_hashing,
-    "neither scrub nor fsck looks": _nobody_looks,
+# Products with a safety left out, in which the judge must find something; and the space that it is for, if it is for one.
+BROKEN: Final[dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]]] = {
+    "reads do not hash": (reads_without_hashing, ""),
+    "chunks are not looked at": (chunks_without_checksums, RUN),
+    "neither scrub nor fsck looks": (_nobody_looks, ""),
 }
 
 
 def check_broken(large: Large, flips: int, seed: int) -> dict[str, dict[str, int]]:
     """The negative controls: the same flips, judged with a safety left out."""
     found = {}
-    for name, leave_out in BROKEN.items():
+    for name, (leave_out, space) in BROKEN.items():
         with pytest.MonkeyPatch.context() as patch:
             leave_out(patch)
-            found[name] = {"flips": flips, "caught": check(large, flips, seed)["bad_count"]}
+            caught = check(large, flips, seed, space=space)["bad_count"]
+            found[name] = {"flips": flips, "caught": caught}
     return found
 
 
-def check(large: Large, flips: int, seed: int, journal: Path | None = None) -> dict[str, Any]:
-    """Judge so many random flips; the result by kind of page."""
-    tasks = large.tasks(flips, random.Random(seed))
+def check(
+    large: Large, flips: int, seed: int, journal: Path | None = None, space: str = ""
+) -> dict[str, Any]:
+    """Judge so many random flips, of the values of one space if it is named; the result by kind of page."""
+    tasks = large.tasks(flips, random.Random(seed), space)
     verdicts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     crashes, bad = Counter[str](), []
     with large.path.open("rb") as file:

@@ -12,10 +12,13 @@ from counterfoil.log.columns import split_columns
 from counterfoil.log.fsck import catalog
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import META, RUN, RUNS_KEY
+from counterfoil.log.runs import Runs, format_runs
 from counterfoil.store import MemoryStore
 
 from .bench import Bench
 from .harm import damaged, named
+
+NO_RUNS = format_runs(Runs(99, ()))
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +69,8 @@ def test_a_fingerprint_that_is_changed_is_found(shared: Bench) -> None:
 
 
 def test_a_catalog_that_is_gone_is_found(shared: Bench) -> None:
-    """Without runs, the entries of all shares are missed."""
-    with damaged(shared, META, RUNS_KEY, None) as report:
+    """With a list that names no runs, the entries of all shares are missed."""
+    with damaged(shared, META, RUNS_KEY, NO_RUNS) as report:
         assert {fault.what for fault in report.problems} == {"catalog"}
         assert len(named(report)) > 100
 
@@ -79,7 +82,7 @@ def test_an_identity_twice_is_found_in_its_share(
     monkeypatch.setattr(catalog, "_STRETCH_COUNT", 5)
     made = Bench("memory:", tmp_path)
     made.add(made.usage(*(f"e{n}" for n in range(30))))
-    made.delete(META, RUNS_KEY)
+    made.put(META, RUNS_KEY, NO_RUNS)
     made.append(made.usage("x", "e7"), made.training(1), made.training(4))
     report = made.fsck()
 

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from counterfoil.log import runs as catalog
 from counterfoil.log.compact import compact
 from counterfoil.log.fsck import Fault, Scrub
 from counterfoil.log.fsck import scrub as scrub_module
 from counterfoil.log.fsck.entries import EntryCheck
 from counterfoil.log.layout import RUN, BatchPart, index_key, seal
+from counterfoil.log.runs import Run
 from counterfoil.packed import Hashes
 from counterfoil.record import USAGE
-from counterfoil.store import encode_key
+from counterfoil.store import Snapshot, encode_key
 
 from .bench import START_US, Bench, flipped, usage_body
 
@@ -243,3 +245,56 @@ def test_a_resume_point_that_went_back_is_found(filled: Bench) -> None:
     filled.put("stream", encode_key("host", "s"), seal((2).to_bytes(8, "big")))
 
     assert {fault.what for fault in watch(scrub_of(filled), START_US)} == {"stream"}
+
+
+def chunk_faults(faults: list[Fault]) -> list[str]:
+    """What was told of chunks that are not what was written."""
+    return [fault.detail for fault in faults if "is not what was written" in fault.detail]
+
+
+def test_a_chunk_that_rots_in_use_is_told(memory: Bench) -> None:
+    """Each chunk that this process has answered from is looked at again within a period, and told once in a round."""
+    for number in range(40):
+        memory.append(memory.usage(f"e{number}"), memory.training(number))
+    begin_us = START_US - START_US % PERIOD_US
+    assert watch(scrub_of(memory), begin_us) == []
+    keys = [key for (space, key) in memory.dump() if space == RUN]
+    for key in keys:
+        good = memory.get(RUN, key)
+        memory.put(RUN, key, flipped(good, 0))
+        told = chunk_faults(watch(scrub_of(memory), begin_us))
+        assert len(told) == 1, told
+        assert f"run {int.from_bytes(key[:8], 'big')} " in told[0]
+        memory.put(RUN, key, good)
+    assert len(keys) > 2
+
+
+def test_chunks_have_their_turn(memory: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a round each chunk is looked at once, spread over the round; a look that comes late does no more than its share."""
+    monkeypatch.setattr(scrub_module, "CHUNKS_AT_A_TIME", 2)
+    looked: list[tuple[int, int]] = []
+    real = catalog.read_checked
+
+    def counted(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
+        looked.append((run.number, chunk))
+        return real(snapshot, run, chunk)
+
+    monkeypatch.setattr(scrub_module, "read_checked", counted)
+    monkeypatch.setattr(catalog, "CHUNK_COUNT", 6)
+    memory.append(memory.usage(*(f"e{number}" for number in range(100))))
+    memory.append(memory.usage("f"))
+    begin_us = START_US - START_US % PERIOD_US
+    scrub = scrub_of(memory)
+    at_once = []
+    for at in (*range(LOOKS), *range(LOOKS, LOOKS + 20)):
+        # The round is over at once, behind its first half.
+        late_us = PERIOD_US // 2 if at >= LOOKS // 2 else 0
+        before = len(looked)
+        assert scrub.look(begin_us + PERIOD_US * min(at, LOOKS) // LOOKS + late_us) == []
+        at_once.append(len(looked) - before)
+        if scrub._round != begin_us // PERIOD_US:
+            break
+    assert sorted(looked) == sorted({*looked})
+    assert len(looked) == 18
+    assert max(at_once) == 2
+    assert sum(1 for count in at_once if count) > 8

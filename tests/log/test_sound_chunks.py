@@ -13,7 +13,7 @@ from counterfoil.log import SPACES, Appended, columns
 from counterfoil.log import runs as catalog
 from counterfoil.log.columns import ENTRY_SIZE, Entries, asked_chunks
 from counterfoil.log.compact import compact
-from counterfoil.log.layout import RUN, index_key, parse_index_key
+from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key, parse_index_key
 from counterfoil.log.read import find_identity, list_entries
 from counterfoil.log.runs import Run, add_entries, find, find_from, read_checked, read_runs
 from counterfoil.log.sound import chunk_checksum
@@ -351,7 +351,7 @@ def test_without_checksums_answers_are_incomplete(
     memory: Bench, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
     """The negative control: with the look at the checksum left out duplicates are logged again, and lists lack entries."""
-    monkeypatch.setattr(catalog, "_check_sum", lambda *_: None)
+    monkeypatch.setattr(catalog, "check_chunk", lambda *_: None)
     assert wrong_answers(Asked(memory), question) > 0
 
 
@@ -383,3 +383,15 @@ def test_a_merged_run_has_checksums_of_its_own() -> None:
 
     with pytest.raises(IntegrityError, match=f"chunk 3 of catalog run {run.number}"):
         look_up(store.reopen())
+
+
+def test_a_list_that_is_gone_is_told(subject: Bench) -> None:
+    """Without its list of runs a log knows nothing of its records: that is damage, and no empty catalog."""
+    subject.append(subject.usage("a", "b"))
+    subject.delete(META, RUNS_KEY)
+    with subject.store.snapshot() as snapshot, pytest.raises(IntegrityError, match="is missing"):
+        find_identity(snapshot, subject.log.secret, USAGE, "host", "b")
+    with pytest.raises(OutcomeUnknown, match="is missing"):
+        subject.append(subject.usage("b"))
+
+    assert [fault.what for fault in subject.fsck().problems] == ["catalog"]

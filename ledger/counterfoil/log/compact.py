@@ -19,6 +19,7 @@ from counterfoil.log.runs import (
     CHUNK_COUNT,
     Run,
     Runs,
+    check_order,
     delete_run,
     describe_chunk,
     describe_run,
@@ -135,8 +136,10 @@ def merge_step(
         if done[place] == run.count:
             parts.append((b"", 0, 0))
             continue
-        # It was looked at when the merge came to it, some steps ago.
+        # It is looked at when the merge comes to it, and not again in the steps behind that.
         have = (read_chunk if begin else read_checked)(snapshot, run, chunk)
+        if not begin:
+            check_order(run, chunk, have)
         parts.append((have, begin, run.chunk_count(chunk)))
         if chunk + 1 < len(run.chunks):
             ends.append((int(split_columns(have)[0][-1]), place))

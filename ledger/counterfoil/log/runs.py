@@ -32,7 +32,7 @@ from counterfoil.log.columns import (
     split_columns,
 )
 from counterfoil.log.fingerprint import Fingerprints
-from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key, seal, unseal
+from counterfoil.log.layout import META, RUN, RUNS_KEY, STATE_KEY, index_key, seal, unseal
 from counterfoil.log.sound import (
     CHECKSUM_SIZE,
     chunk_checksum,
@@ -153,8 +153,14 @@ def parse_runs(value: bytes) -> Runs:
 
 
 def read_runs(snapshot: Snapshot) -> Runs:
-    """The list of runs in a snapshot."""
+    """The list of runs in a snapshot.
+
+    Raises:
+        IntegrityError: it is damaged, or is gone from a log that has entries, each of which is listed.
+    """
     value = snapshot.get(META, RUNS_KEY)
+    if value is None and snapshot.get(META, STATE_KEY) is not None:
+        raise IntegrityError("the stored list of catalog runs is missing; run fsck")
     return parse_runs(b"" if value is None else bytes(value))
 
 
@@ -180,7 +186,7 @@ def read_sound(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
     entries = read_chunk(snapshot, run, chunk)
     marks = marks_of(snapshot, run.number, run.checksums)
     if not marks[chunk]:
-        _check_sum(run, chunk, entries)
+        check_chunk(run, chunk, entries)
         marks[chunk] = 1
     return entries
 
@@ -189,7 +195,7 @@ def read_checked(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
     """The same, looked at in any case: for who builds on it, or comes to look. What is damaged is not used again.
 
     Raises:
-        IntegrityError: the chunk is missing, is not what was written, or was written out of order.
+        IntegrityError: the chunk is missing, or is not what was written.
     """
     try:
         entries = read_chunk(snapshot, run, chunk)
@@ -200,19 +206,23 @@ def read_checked(snapshot: Snapshot, run: Run, chunk: int) -> memoryview:
     return entries
 
 
-def _check_sum(run: Run, chunk: int, entries: Entries) -> None:
+def check_chunk(run: Run, chunk: int, entries: Entries) -> None:
+    """Compare a chunk with its checksum.
+
+    Raises:
+        IntegrityError: it is not what was written.
+    """
     if chunk_checksum(entries) != run.checksum(chunk):
         told = f"chunk {chunk} of catalog run {run.number} is not what was written; run fsck"
         raise IntegrityError(told)
 
 
-def check_chunk(run: Run, chunk: int, entries: Entries) -> None:
-    """Look at the checksum, and at what a look-up takes for granted: fingerprints ascend, and the first is the fence.
+def check_order(run: Run, chunk: int, entries: Entries) -> None:
+    """Look at what a look-up takes for granted of whoever wrote: fingerprints ascend, and the first is the fence.
 
     Raises:
         IntegrityError: it is not so.
     """
-    _check_sum(run, chunk, entries)
     prints, _ = split_columns(entries)
     begins = prints[:1].tobytes() == run.fences[8 * chunk : 8 * chunk + 8]
     if not begins or bool((prints[1:] < prints[:-1]).any()):
@@ -339,8 +349,11 @@ def find_sorted(
     """
     # A run that is listed is complete, and its number is never given to another.
     chunks = snapshot.get_lasting(RUN, [index_key(run.number) for run in runs])
+    marks = snapshot.marks
     for run, have in zip(runs, chunks, strict=True):
-        _require_sound(snapshot, run, have, asked)
+        # Nearly always the whole run was looked at before; what is asked for each run and group is kept short.
+        if 0 in marks.get((run.number, run.checksums), b"\x00"):
+            _require_sound(snapshot, run, have, asked)
     _forget_merged(snapshot, runs)
     searched = [
         (run.number, run.count, run.fences, have) for run, have in zip(runs, chunks, strict=True)
@@ -361,12 +374,11 @@ def _require_sound(
 ) -> None:
     """Look at those chunks of a run that a question goes to, and that this process did not look at before."""
     marks = marks_of(snapshot, run.number, run.checksums)
-    if 0 not in marks:
-        return
-    for chunk in asked_chunks(asked, run.fences):
+    # Most runs that are new have one chunk: that costs less to look at than to find out whether it is asked.
+    for chunk in (0,) if len(marks) == 1 else asked_chunks(asked, run.fences):
         # One that is missing is told by the look-up.
         if chunk < len(chunks) and not marks[chunk]:
-            _check_sum(run, chunk, chunks[chunk])
+            check_chunk(run, chunk, chunks[chunk])
             marks[chunk] = 1
 
 

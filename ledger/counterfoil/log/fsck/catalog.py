@@ -25,7 +25,7 @@ from counterfoil.log.fingerprint import Fingerprints
 from counterfoil.log.fsck.lines import catalog_lines
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BatchPart
-from counterfoil.log.runs import Run, check_chunk, read_chunk, read_runs
+from counterfoil.log.runs import Run, check_chunk, check_order, read_chunk, read_runs
 from counterfoil.store import Snapshot
 
 # Entries that are sorted at a time, and that a share has about as many of.
@@ -83,7 +83,7 @@ class CatalogCheck:
             self._check_twins(snapshot, *split_columns(_merge_between(stretches, low, high)))
         for run in runs:
             for chunk in run.chunks:
-                self._check_order(run, chunk, read_chunk(snapshot, run, chunk))
+                self._check_chunk(run, chunk, read_chunk(snapshot, run, chunk))
         for low, high in bounds:
             prints, indexes = split_columns(_merge_between(stretches, low, high))
             stored = split_columns(merge_entries(list(_stored(snapshot, runs, low, high))))
@@ -94,9 +94,10 @@ class CatalogCheck:
         """Remove the temporary file."""
         self._file.close()
 
-    def _check_order(self, run: Run, chunk: int, entries: memoryview) -> None:
+    def _check_chunk(self, run: Run, chunk: int, entries: memoryview) -> None:
         try:
             check_chunk(run, chunk, entries)
+            check_order(run, chunk, entries)
         except IntegrityError as error:
             self._report.add(None, "catalog", str(error))
 

@@ -65,7 +65,7 @@ class _Check:
         """Check what is about the log as a whole."""
         with self.store.snapshot() as snapshot:
             if self.readable and self.walk.complete:
-                self.catalog.compare(snapshot, size)
+                self._compare_catalog(snapshot, size)
             for (submitter, stream_id), sequence in self.streams.items():
                 try:
                     last = read_stream(snapshot, submitter, stream_id)
@@ -82,6 +82,12 @@ class _Check:
             present, _ = read_checkpoint(snapshot)
             if not all(_belongs(key, present) for key, _ in snapshot.scan(TILE)):
                 self.report.add(None, "tile", "there are tiles beyond the end of the tree")
+
+    def _compare_catalog(self, snapshot: Snapshot, size: int) -> None:
+        try:
+            self.catalog.compare(snapshot, size)
+        except IntegrityError as error:
+            self.report.add(error.index, "catalog", str(error))
 
 
 def _belongs(key: bytes, size: int) -> bool:

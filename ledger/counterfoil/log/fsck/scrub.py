@@ -66,6 +66,7 @@ class Scrub:
         Call it about once a second. When a round is over, the next one begins with the next look.
         """
         round_, within_us = divmod(now_us, self._period_us)
+        told = self._told
         with self._store.snapshot() as snapshot:
             try:
                 size = read_state(snapshot).size
@@ -80,14 +81,13 @@ class Scrub:
                 self._check_chunks(snapshot, _LAST_TURN if over else turn)
                 if over and self._walk.next_index >= self._size and self._turn == _LAST_TURN:
                     self._walk, self._round, self._size = self._fresh(), round_, size
-                    self._turn = 0
-                    self._told.clear()
+                    self._turn, self._told = 0, set()
             except IntegrityError as error:
                 self._report.add(error.index, "store", str(error))
         # A chunk that is damaged is met by each entry that asks for it.
-        found = [fault for fault in dict.fromkeys(self._report.problems) if fault not in self._told]
+        found = [fault for fault in dict.fromkeys(self._report.problems) if fault not in told]
         self._report.problems.clear()
-        self._told.update(found)
+        told.update(found)
         return found
 
     def _fresh(self) -> Walk:
