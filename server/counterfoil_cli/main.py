@@ -4,6 +4,7 @@ A command is a module with `register(app)`; adding one is a new file in `command
 (gRPC, LMDB, rich) stand inside the commands that need them, so that help and offline verification start at once.
 """
 
+import faulthandler
 import os
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ except ModuleNotFoundError as error:
         "receipts can be checked without them: python -m counterfoil verify FILE --key VKEY"
     ) from error
 
-from counterfoil_cli import console
+from counterfoil_cli import console, guard
 from counterfoil_cli.commands import (
     backup,
     demo,
@@ -59,7 +60,21 @@ for command in COMMANDS:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code. Errors that a person can mend take one line, without a traceback."""
+    """Run one command; returns the exit code. Errors that a person can mend take one line, without a traceback.
+
+    Args:
+        arguments: None for those of the process, which is then guarded against damaged stores where it reads them.
+    """
+    if arguments is None:
+        if sys.stderr is not None:
+            # Where a signal ends the process, this says what it was doing.
+            faulthandler.enable()
+        if guard.is_guarded(sys.argv[1:]):
+            return guard.guarded(lambda: _run(None))
+    return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = app(arguments, prog_name="counterfoil", standalone_mode=False)
         sys.stdout.flush()

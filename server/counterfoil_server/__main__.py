@@ -1,5 +1,6 @@
 """One worker process; started by ``counterfoil serve --workers N``, not by people."""
 
+import faulthandler
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def _say(line: str) -> None:
 
 def main() -> int:
     """Run the worker that the command line names: directory, address, number."""
+    faulthandler.enable()
     directory, address, number = sys.argv[1:]
     try:
         return run_worker(

@@ -145,11 +145,14 @@ def find_identity(
 
     Raises:
         NotFound: there is none.
+        IntegrityError: what is stored of it contradicts itself.
     """
     prints = fingerprints(secret, identity_domain(kind, submitter), [identity])
     for hit in find(snapshot, read_runs(snapshot).runs, prints):
+        # Hashed before it is compared: an identity that has rotted is damage, and not another identity.
+        entry = read_entry(snapshot, hit.index)
         if read_identity(snapshot, hit.index) == (kind, submitter, identity):
-            return read_entry(snapshot, hit.index)
+            return entry
     raise NotFound(f"{submitter} has recorded no {kind.name} {identity}")
 
 
