@@ -16,7 +16,8 @@ import grpc
 import pytest
 
 from counterfoil.log import SPACES
-from counterfoil.log.runs import find_due, read_runs
+from counterfoil.log.compact import find_due
+from counterfoil.log.runs import read_runs
 from counterfoil.store import LmdbStore
 from counterfoil_client import SpoolFull, UsageReporter
 from counterfoil_server.directory import create, fsck, load_signer

@@ -17,13 +17,13 @@ from counterfoil.log.columns import ENTRY_SIZE, Entries, Part, merge_entries, sp
 from counterfoil.log.layout import META, RUN, RUNS_KEY, index_key, parse_index_key
 from counterfoil.log.runs import (
     CHUNK_COUNT,
+    FAN,
     Run,
     Runs,
     check_order,
     delete_run,
     describe_chunk,
     describe_run,
-    find_due,
     format_runs,
     read_checked,
     read_chunk,
@@ -53,6 +53,24 @@ def compact(store: Store) -> bool:
     merged = _write(store, number, runs[due])
     store.transact(lambda transaction: _swap(transaction, runs[due], merged))
     return True
+
+
+def find_due(runs: Sequence[Run]) -> slice | None:
+    """Neighbours whose merge is due: the oldest four of one level, the lowest such level first.
+
+    Or else a run and a larger one behind it, which a commit that took in many small runs can leave: without this the
+    older one would wait for ever.
+    """
+    for end in range(len(runs), FAN - 1, -1):
+        begin = end - FAN
+        if runs[begin].level == runs[end - 1].level:
+            while begin and runs[begin - 1].level == runs[begin].level:
+                begin -= 1
+            return slice(begin, begin + FAN)
+    for end in range(len(runs), 1, -1):
+        if runs[end - 2].level < runs[end - 1].level:
+            return slice(end - 2, end)
+    return None
 
 
 def remove_orphans(store: Store) -> int:

@@ -297,24 +297,6 @@ def level_of(count: int) -> int:
     return (count.bit_length() - 1) // 2
 
 
-def find_due(runs: Sequence[Run]) -> slice | None:
-    """Neighbours whose merge is due: the oldest four of one level, the lowest such level first.
-
-    Or else a run and a larger one behind it, which a commit that took in many small runs can leave: without this the
-    older one would wait for ever.
-    """
-    for end in range(len(runs), FAN - 1, -1):
-        begin = end - FAN
-        if runs[begin].level == runs[end - 1].level:
-            while begin and runs[begin - 1].level == runs[begin].level:
-                begin -= 1
-            return slice(begin, begin + FAN)
-    for end in range(len(runs), 1, -1):
-        if runs[end - 2].level < runs[end - 1].level:
-            return slice(end - 2, end)
-    return None
-
-
 def _read_run(snapshot: Snapshot, run: Run) -> list[Part]:
     return [(read_checked(snapshot, run, chunk), 0, run.chunk_count(chunk)) for chunk in run.chunks]
 
