@@ -4,8 +4,10 @@ A new kind is one new file with one ``Kind`` and one line in ``KINDS``.
 """
 
 from counterfoil.record.genesis import GENESIS
+from counterfoil.record.history import History, Version
 from counterfoil.record.ids import EntryId, format_id, parse_id
 from counterfoil.record.kind import Kind
+from counterfoil.record.license import LICENSE
 from counterfoil.record.parsing import (
     ReceivedBatch,
     parse_append_usage,
@@ -13,6 +15,7 @@ from counterfoil.record.parsing import (
     parse_stream_batch,
 )
 from counterfoil.record.payout import PAYOUT
+from counterfoil.record.price import PRICE
 from counterfoil.record.problem import Problem
 from counterfoil.record.training import TRAINING
 from counterfoil.record.usage import USAGE
@@ -24,13 +27,17 @@ __all__ = [
     "GENESIS",
     "KINDS",
     "KIND_BY_NUMBER",
+    "LICENSE",
     "PAYOUT",
+    "PRICE",
     "TRAINING",
     "USAGE",
     "EntryId",
+    "History",
     "Kind",
     "Problem",
     "ReceivedBatch",
+    "Version",
     "format_id",
     "parse_append_usage",
     "parse_message",
