@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from counterfoil.licensing import Known, Reference
+from counterfoil.licensing import Known, Question
 from counterfoil.record import History
 
 # Words of CoverageFault by number, so that a renumbering is noticed too.
@@ -22,7 +22,7 @@ CONSENTS_COVER = {1: {1, 2}, 2: {3, 5}, 4: {4}}
 COMMERCIAL = 3
 
 
-def judge(asked: Reference, time_us: int, known: Known) -> tuple[str, str, int, int]:
+def judge(asked: Question, time_us: int, known: Known) -> tuple[str, str, int, int]:
     """(fault, licence id, index of the licence's version, index of the price's version); "" and -1 for none."""
     asset, asset_ended, _ = replay(known.asset, time_us)
     creator, creator_ended, _ = replay(known.creator, time_us)
@@ -62,7 +62,7 @@ def earliest(faults: Iterable[str]) -> str:
     return min(faults, key=FAULTS.index, default="COVERED")
 
 
-def is_about(asked: Reference, body: Any, asset: Any) -> bool:
+def is_about(asked: Question, body: Any, asset: Any) -> bool:
     """Whether a licence is one for the asset, and one that is asked about."""
     whose = body.creator_id == asset.creator_id
     what = not body.asset_id or body.asset_id == asset.asset_id
@@ -89,13 +89,13 @@ def replay(history: History | None, time_us: int) -> tuple[Any, bool, int]:
     return body, ended, index
 
 
-def consents(creator: Any, asked: Reference) -> bool:
+def consents(creator: Any, asked: Question) -> bool:
     """Whether the creator agrees to the use at all."""
     agreed = set().union(*(CONSENTS_COVER.get(consent, set()) for consent in creator.consents))
     return asked.use in agreed and (not asked.commercial or COMMERCIAL in creator.consents)
 
 
-def all_faults(asked: Reference, body: Any, time_us: int, ended: bool) -> set[str]:
+def all_faults(asked: Question, body: Any, time_us: int, ended: bool) -> set[str]:
     """Everything that keeps a licence from covering a use."""
     terms = body.terms
     models = [*terms.models_allowed, *terms.models_excluded]

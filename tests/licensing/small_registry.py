@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterfoil.licensing import Known, Reference
+from counterfoil.licensing import Known, Question
 from counterfoil.record import History, Version
 from counterfoil.v1 import record_pb2, registry_pb2
 
@@ -68,7 +68,7 @@ def with_terms(**terms: Any) -> Known:
     return known(one(license_(terms=terms), 5))
 
 
-def reference(**changes: Any) -> Reference:
+def question(**changes: Any) -> Question:
     """A host trains a model on the asset."""
     asked = {"asset_id": "as", "buyer": "host", "use": registry_pb2.USE_TRAINING, "model_id": "m-1"}
-    return Reference(**{**asked, **changes})
+    return Question(**{**asked, **changes})

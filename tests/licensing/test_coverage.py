@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.licensing import Known, Reference, evaluate
+from counterfoil.licensing import Known, Question, evaluate
 from counterfoil.limits import TIME_US_MAX
 from counterfoil.record import History
 from counterfoil.v1 import record_pb2, registry_pb2
@@ -23,14 +23,14 @@ from .small_registry import (
     license_,
     one,
     price,
-    reference,
+    question,
     with_terms,
 )
 
 NOW = NEW_YEAR_US
 
 
-def fault(asked: Reference, time_us: int, registry: Known) -> str:
+def fault(asked: Question, time_us: int, registry: Known) -> str:
     """The word of the fault, "" for none."""
     number = evaluate(asked, time_us, registry).fault
     return service.CoverageFault.Name(number).removeprefix("COVERAGE_FAULT_") if number else ""
@@ -41,7 +41,7 @@ def test_a_plain_use_is_covered() -> None:
     prices = {"pr": history(price("pr", "0.01"))}
     registry = known(one(license_(price_id="pr"), 5), prices=prices)
 
-    decision = evaluate(reference(), NOW, registry)
+    decision = evaluate(question(), NOW, registry)
 
     assert decision.covered
     assert decision.to_message(77) == service.Coverage(
@@ -62,7 +62,7 @@ def test_an_uncovered_use_names_the_licence_and_no_price() -> None:
     body = license_(price_id="pr", terms={"territories": ["DE"]})
     registry = known(one(body, 5), prices=prices)
 
-    answer = evaluate(reference(territory="US"), NOW, registry).to_message(77)
+    answer = evaluate(question(territory="US"), NOW, registry).to_message(77)
 
     assert answer == service.Coverage(
         license_id="li",
@@ -89,13 +89,13 @@ def test_the_start_is_covered_and_the_end_is_not(time_us: int, wanted: str) -> N
     """A licence covers from its start time on, and no more from its end time on."""
     registry = with_terms(start_time_us=NOW, end_time_us=NOW + DAY_US)
 
-    assert fault(reference(), time_us, registry) == wanted
+    assert fault(question(), time_us, registry) == wanted
 
 
 @pytest.mark.parametrize("time_us", [0, 1, NOW, TIME_US_MAX])
 def test_without_times_a_licence_always_covers(time_us: int) -> None:
     """Zero for start and end is no bound."""
-    assert fault(reference(), time_us, with_terms()) == ""
+    assert fault(question(), time_us, with_terms()) == ""
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_without_times_a_licence_always_covers(time_us: int) -> None:
 )
 def test_a_revocation_counts_from_its_time_on(time_us: int, wanted: str) -> None:
     """What was used before a revocation took effect stays covered; what is used from then on is not."""
-    assert fault(reference(), time_us, known(one(license_(), 5, end_us=NOW))) == wanted
+    assert fault(question(), time_us, known(one(license_(), 5, end_us=NOW))) == wanted
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_an_asset_or_creator_that_ended_covers_nothing_from_then_on(
     body = asset() if ended == "asset" else creator()
     registry = known(one(license_(), 5), **{ended: history(body, end_us=NOW)})
 
-    assert fault(reference(), NOW - 1, registry) == ""
-    assert fault(reference(), NOW, registry) == wanted
+    assert fault(question(), NOW - 1, registry) == ""
+    assert fault(question(), NOW, registry) == wanted
 
 
 def test_each_moment_has_its_own_version() -> None:
@@ -126,15 +126,15 @@ def test_each_moment_has_its_own_version() -> None:
     second = license_(terms={"territories": ["FR"]})
     registry = known(history(first, second, changes=(NOW,)))
 
-    assert fault(reference(territory="DE"), NOW - 1, registry) == ""
-    assert fault(reference(territory="DE"), NOW, registry) == "TERRITORY"
-    assert fault(reference(territory="FR"), NOW - 1, registry) == "TERRITORY"
-    assert fault(reference(territory="FR"), NOW, registry) == ""
+    assert fault(question(territory="DE"), NOW - 1, registry) == ""
+    assert fault(question(territory="DE"), NOW, registry) == "TERRITORY"
+    assert fault(question(territory="FR"), NOW - 1, registry) == "TERRITORY"
+    assert fault(question(territory="FR"), NOW, registry) == ""
 
 
 def test_the_first_version_counts_from_the_beginning() -> None:
     """Uses before a licence was registered are covered by it, unless it says when it starts."""
-    assert fault(reference(), 1, known(one(license_(), 5))) == ""
+    assert fault(question(), 1, known(one(license_(), 5))) == ""
 
 
 def test_a_version_with_the_same_moment_replaces_the_one_before() -> None:
@@ -142,8 +142,8 @@ def test_a_version_with_the_same_moment_replaces_the_one_before() -> None:
     bodies = [license_(terms={"territories": [code]}) for code in ("DE", "FR", "IT")]
     registry = known(history(*bodies, changes=(NOW, NOW)))
 
-    assert fault(reference(territory="FR"), NOW, registry) == "TERRITORY"
-    assert fault(reference(territory="IT"), NOW, registry) == ""
+    assert fault(question(territory="FR"), NOW, registry) == "TERRITORY"
+    assert fault(question(territory="IT"), NOW, registry) == ""
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_models(allowed: list[str], excluded: list[str], model: str, wanted: str
     """A model is meant by its id or by the beginning of it; exclusion wins; an unnamed model meets no limit."""
     registry = with_terms(models_allowed=allowed, models_excluded=excluded)
 
-    assert fault(reference(model_id=model), NOW, registry) == wanted
+    assert fault(question(model_id=model), NOW, registry) == wanted
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_territories(territories: list[str], where: str, wanted: str) -> None:
     """A licence with territories covers these alone, and no use whose place is not known."""
     registry = with_terms(territories=territories)
 
-    assert fault(reference(territory=where), NOW, registry) == wanted
+    assert fault(question(territory=where), NOW, registry) == wanted
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ def test_territories(territories: list[str], where: str, wanted: str) -> None:
 )
 def test_a_licence_for_one_buyer_covers_no_other(buyer: str, wanted: str) -> None:
     """A licence with a buyer is for that tenant; one without is for anybody."""
-    assert fault(reference(buyer=buyer), NOW, known(one(license_(buyer="host"), 5))) == wanted
-    assert fault(reference(buyer=buyer), NOW, known(one(license_(), 5))) == ""
+    assert fault(question(buyer=buyer), NOW, known(one(license_(buyer="host"), 5))) == wanted
+    assert fault(question(buyer=buyer), NOW, known(one(license_(), 5))) == ""
 
 
 def test_what_a_licence_does_not_name_is_not_allowed() -> None:
@@ -210,8 +210,8 @@ def test_what_a_licence_does_not_name_is_not_allowed() -> None:
     uses = [number for number in registry_pb2.Use.values() if number]
     for use in uses:
         others = [other for other in uses if other != use]
-        assert fault(reference(use=use), NOW, with_terms(allowed_uses=[use])) == ""
-        assert fault(reference(use=use), NOW, with_terms(allowed_uses=others)) == "USE"
+        assert fault(question(use=use), NOW, with_terms(allowed_uses=[use])) == ""
+        assert fault(question(use=use), NOW, with_terms(allowed_uses=others)) == "USE"
 
 
 def test_commercial_use_needs_licence_and_consent() -> None:
@@ -222,10 +222,10 @@ def test_commercial_use_needs_licence_and_consent() -> None:
         one(license_(terms={"commercial_use": allowed}), 5) for allowed in (False, True)
     )
 
-    assert fault(reference(commercial=True), NOW, known(open_)) == ""
-    assert fault(reference(commercial=True), NOW, known(strict)) == "COMMERCIAL"
-    assert fault(reference(commercial=True), NOW, known(open_, creator=shy)) == "CONSENT"
-    assert fault(reference(commercial=False), NOW, known(strict, creator=shy)) == ""
+    assert fault(question(commercial=True), NOW, known(open_)) == ""
+    assert fault(question(commercial=True), NOW, known(strict)) == "COMMERCIAL"
+    assert fault(question(commercial=True), NOW, known(open_, creator=shy)) == "CONSENT"
+    assert fault(question(commercial=False), NOW, known(strict, creator=shy)) == ""
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_each_use_needs_its_consent(use: int, needed: int) -> None:
     others = [consent for consent in ALL_CONSENTS if consent != needed]
     for consents, wanted in (([needed], ""), (others, "CONSENT"), ([], "CONSENT")):
         registry = known(one(license_(), 5), creator=history(creator(consents=consents)))
-        assert fault(reference(use=use), NOW, registry) == wanted, consents
+        assert fault(question(use=use), NOW, registry) == wanted, consents
 
 
 def test_consents_are_those_of_the_moment() -> None:
@@ -252,8 +252,8 @@ def test_consents_are_those_of_the_moment() -> None:
         one(license_(), 5), creator=history(creator(), creator(consents=[]), changes=(NOW,))
     )
 
-    assert fault(reference(), NOW - 1, registry) == ""
-    assert fault(reference(), NOW, registry) == "CONSENT"
+    assert fault(question(), NOW - 1, registry) == ""
+    assert fault(question(), NOW, registry) == "CONSENT"
 
 
 def test_faults_come_in_the_order_of_the_list() -> None:
@@ -274,7 +274,7 @@ def test_faults_come_in_the_order_of_the_list() -> None:
         "start_time_us": 0,
         "end_time_us": 0,
     }
-    asked = reference(commercial=True, territory="US")
+    asked = question(commercial=True, territory="US")
     ended = {
         "asset": history(asset(), end_us=1),
         "creator": history(creator(consents=[]), end_us=1),
@@ -316,7 +316,7 @@ def test_faults_come_in_the_order_of_the_list() -> None:
 
 def picked(*licenses: History, **changes: Any) -> str:
     """The licence that the answer names."""
-    found = evaluate(reference(**changes), NOW, known(*licenses)).license
+    found = evaluate(question(**changes), NOW, known(*licenses)).license
     return str(found.body.license_id) if found else ""
 
 
@@ -358,15 +358,15 @@ def test_one_licence_can_be_asked_about_alone() -> None:
     good, bad = one(license_("good"), 1), one(license_("bad", {"end_time_us": 1}), 2)
     registry = known(good, bad)
 
-    assert fault(reference(license_id="good"), NOW, registry) == ""
-    assert fault(reference(license_id="bad"), NOW, registry) == "EXPIRED"
-    assert fault(reference(license_id="none"), NOW, registry) == "NO_LICENSE"
+    assert fault(question(license_id="good"), NOW, registry) == ""
+    assert fault(question(license_id="bad"), NOW, registry) == "EXPIRED"
+    assert fault(question(license_id="none"), NOW, registry) == "NO_LICENSE"
 
 
 @pytest.mark.parametrize("changes", [{"asset_id": "as2"}, {"creator_id": "cr2"}, {"creator_id": "cr2", "asset_id": ""}])  # fmt: skip
 def test_licences_for_others_do_not_count(changes: dict[str, Any]) -> None:
     """A licence for another asset or of another creator covers nothing here."""
-    assert fault(reference(), NOW, known(one(license_(**changes), 5))) == "NO_LICENSE"
+    assert fault(question(), NOW, known(one(license_(**changes), 5))) == "NO_LICENSE"
 
 
 def test_the_price_is_that_of_the_moment() -> None:
@@ -377,7 +377,7 @@ def test_the_price_is_that_of_the_moment() -> None:
     rates = [
         decision.price.body.per_call.rate
         for time_us in (0, NOW - 1, NOW, NOW + 5, TIME_US_MAX)
-        if (decision := evaluate(reference(), time_us, registry)).price
+        if (decision := evaluate(question(), time_us, registry)).price
     ]
 
     assert rates == ["1", "1", "2", "2", "2"]
@@ -385,7 +385,7 @@ def test_the_price_is_that_of_the_moment() -> None:
 
 def test_a_licence_without_a_price_costs_nothing() -> None:
     """Neither a licence without a price nor one whose price is not at hand is answered with a price."""
-    free = evaluate(reference(), NOW, known(one(license_(), 5)))
-    missing = evaluate(reference(), NOW, known(one(license_(price_id="pr"), 5)))
+    free = evaluate(question(), NOW, known(one(license_(), 5)))
+    missing = evaluate(question(), NOW, known(one(license_(price_id="pr"), 5)))
 
     assert (free.price_id, free.price, missing.price_id, missing.price) == ("", None, "pr", None)

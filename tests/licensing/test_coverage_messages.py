@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.licensing import Known, Reference, evaluate
+from counterfoil.licensing import Known, Question, evaluate
 from counterfoil.limits import TIME_US_MAX
 from counterfoil.v1 import record_pb2, registry_pb2
 from counterfoil.v1 import registry_service_pb2 as service
@@ -19,7 +19,7 @@ from .small_registry import (
     known,
     license_,
     one,
-    reference,
+    question,
     with_terms,
 )
 
@@ -103,18 +103,18 @@ MESSAGES: tuple[tuple[Known, dict[str, Any], str], ...] = (
 @pytest.mark.parametrize(("registry", "changes", "wanted"), MESSAGES)
 def test_a_fault_is_told_in_words(registry: Known, changes: dict[str, Any], wanted: str) -> None:
     """A message names the term that fails and its value."""
-    decision = evaluate(reference(**changes), NOW, registry)
+    decision = evaluate(question(**changes), NOW, registry)
 
     assert not decision.covered
     assert decision.message == wanted
 
 
 def test_a_query_is_read_field_by_field() -> None:
-    """Each field of a UseQuery but its time has its place in the reference."""
+    """Each field of a UseQuery but its time has its place in the question."""
     query = service.UseQuery(
         asset_id="a", buyer="b", use=3, model_id="m", territory="DE", time_us=7, commercial=True, license_id="l"  # type: ignore[arg-type]
     )  # fmt: skip
 
-    assert Reference.of(query) == Reference("a", "b", 3, "m", "DE", True, "l")
+    assert Question.of(query) == Question("a", "b", 3, "m", "DE", True, "l")
     fields = {field.name for field in service.UseQuery.DESCRIPTOR.fields}
-    assert fields == {*Reference._fields, "time_us"}
+    assert fields == {*Question._fields, "time_us"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from counterfoil.licensing import (
     Known,
-    Reference,
+    Question,
     Timeline,
     coverage,
     evaluate,
@@ -91,9 +91,9 @@ class Chance(random.Random):
             prices={"pr-1": self.history(lambda: price("pr-1", "1"), 3)},
         )
 
-    def reference(self, known: Known) -> Reference:
+    def question(self, known: Known) -> Question:
         ids = [history.versions[0].body.license_id for history in known.licenses]
-        return Reference(
+        return Question(
             asset_id="as-1",
             buyer=self.choice(["h-1", "h-1", "h-3", ""]),
             use=self.choice([1, 1, 2, 3, 4, 5, 0]),
@@ -104,7 +104,7 @@ class Chance(random.Random):
         )
 
 
-def told(asked: Reference, time_us: int, known: Known) -> tuple[str, str, int, int]:
+def told(asked: Question, time_us: int, known: Known) -> tuple[str, str, int, int]:
     """What the product says, in the words of the reference."""
     decision = evaluate(asked, time_us, known)
     assert decision.message
@@ -123,7 +123,7 @@ def differences(seed: int, rounds: int) -> tuple[list[str], Counter[str]]:
     found, seen = [], Counter[str]()
     for number in range(rounds):
         known = chance.known()
-        asked = chance.reference(known)
+        asked = chance.question(known)
         time_us = chance.randint(0, LAST_US + 1)
         wanted = judge(asked, time_us, known)
         seen[wanted[0]] += 1
@@ -147,7 +147,7 @@ def test_the_order_of_licences_never_matters(seed: int) -> None:
     """Whatever order the licences are given in, the decision is the same, to the word."""
     chance = Chance(seed)
     known = chance.known()
-    asked, time_us = chance.reference(known), chance.randint(0, LAST_US)
+    asked, time_us = chance.question(known), chance.randint(0, LAST_US)
     wanted = evaluate(asked, time_us, known)
     for _ in range(4):
         shuffled = chance.sample(known.licenses, len(known.licenses))
@@ -161,7 +161,7 @@ def test_licences_for_others_never_matter(seed: int) -> None:
     """Licences of other creators and for other assets change nothing, however many there are."""
     chance = Chance(seed)
     known = chance.known()
-    asked, time_us = chance.reference(known), chance.randint(0, LAST_US)
+    asked, time_us = chance.question(known), chance.randint(0, LAST_US)
     more = [chance.license(number) for number in range(40, 60)]
     asset = registry_pb2.Asset(asset_id="as-1", creator_id="cr-1")
     about: list[History] = []
@@ -179,21 +179,21 @@ def test_licences_for_others_never_matter(seed: int) -> None:
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(st.integers(min_value=0, max_value=1 << 30))
 def test_many_uses_are_decided_as_each_alone(seed: int) -> None:
-    """The batch form gives what single questions give, at every moment, and looks each reference up once for those who keep it."""
+    """The batch form gives what single questions give, at every moment, and looks each question up once for those who keep it."""
     chance = Chance(seed)
     registries = {}
     for _ in range(4):
         known = chance.known()
-        registries[chance.reference(known)] = known
+        registries[chance.question(known)] = known
     uses = [(asked, time_us) for asked in registries for time_us in range(-1, LAST_US + 2)]
     chance.shuffle(uses)
-    looked_up: Counter[Reference] = Counter()
+    looked_up: Counter[Question] = Counter()
 
-    def find_known(asked: Reference) -> Known:
+    def find_known(asked: Question) -> Known:
         looked_up[asked] += 1
         return registries[asked]
 
-    timelines: dict[Reference, Timeline] = {}
+    timelines: dict[Question, Timeline] = {}
     first = evaluate_many(uses, find_known)
     kept = [evaluate_many(uses, find_known, timelines) for _ in range(3)]
 

@@ -160,7 +160,6 @@ def test_identifiers_of_a_price_are_checked() -> None:
 
 
 def test_a_price_is_listed_under_what_it_names() -> None:
-    """Prices are found by id and by creator, where they have one; each is known by its request id."""
+    """Prices are found by id and by creator; each is known by its request id."""
     assert dict(PRICE.terms(price_with())) == {"price_id": "price:1", "creator_id": "creator_42"}
-    assert dict(PRICE.terms(price_with(creator_id=""))) == {"price_id": "price:1"}
     assert PRICE.identity("r-9", price_with()) == "r-9"

@@ -12,62 +12,62 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from counterfoil.licensing.decision import NO_FAULT, Decision, Known, Reference
+from counterfoil.licensing.decision import NO_FAULT, Decision, Known, Question
 from counterfoil.licensing.terms import first_fault, format_time, tell
 from counterfoil.licensing.uses import CONSENT_OF_USE, consent_word, use_word
 from counterfoil.record.history import History, Version
 from counterfoil.v1 import record_pb2
 from counterfoil.v1 import registry_service_pb2 as service
 
-FindKnown = Callable[[Reference], Known]
-"""What the registry has about a reference."""
+FindKnown = Callable[[Question], Known]
+"""What the registry has about a question."""
 
 
-def evaluate(reference: Reference, time_us: int, known: Known) -> Decision:
+def evaluate(question: Question, time_us: int, known: Known) -> Decision:
     """Whether a use at a moment is covered.
 
     Args:
-        reference: the use. time_us: its moment, microseconds since 1970.
+        question: the use. time_us: its moment, microseconds since 1970.
         known: what the registry has about it; licences for others may be among it, and change nothing.
     """
     asset = known.asset.at(time_us) if known.asset else None
     if known.asset is None or asset is None:
-        told = f"no asset {reference.asset_id} is registered"
+        told = f"no asset {question.asset_id} is registered"
         return Decision(service.COVERAGE_FAULT_ASSET_UNKNOWN, told)
     if known.asset.has_ended(time_us):
-        told = f"asset {reference.asset_id} ended at {_end_of(known.asset)}"
+        told = f"asset {question.asset_id} ended at {_end_of(known.asset)}"
         return Decision(service.COVERAGE_FAULT_ASSET_ENDED, told)
     return (
-        _check_creator(reference, asset.body.creator_id, known.creator, time_us)
-        or _pick_license(reference, asset.body, known, time_us)
-        or _no_license(reference, asset.body)
+        _check_creator(question, asset.body.creator_id, known.creator, time_us)
+        or _pick_license(question, asset.body, known, time_us)
+        or _no_license(question, asset.body)
     )
 
 
 def evaluate_many(
-    uses: Sequence[tuple[Reference, int]],
+    uses: Sequence[tuple[Question, int]],
     find_known: FindKnown,
-    timelines: dict[Reference, "Timeline"] | None = None,
+    timelines: dict[Question, "Timeline"] | None = None,
 ) -> Sequence[Decision]:
-    """:func:`evaluate` for many uses, given as (reference, time_us), in their order.
+    """:func:`evaluate` for many uses, given as (question, time_us), in their order.
 
-    Each distinct reference is looked up once, and decided once for each stretch of time in which nothing changes.
+    Each distinct question is looked up once, and decided once for each stretch of time in which nothing changes.
 
     Args:
-        uses: the uses. find_known: what the registry has about a reference.
+        uses: the uses. find_known: what the registry has about a question.
         timelines: what earlier calls found out, and where this one leaves what it finds out; good for as long as the
             registry stays what it was.
     """
     timelines = {} if timelines is None else timelines
-    # What was decided last for each reference. Events of a batch lie close together: nearly all find it here.
-    newest: dict[Reference, _Span] = {}
+    # What was decided last for each question. Events of a batch lie close together: nearly all find it here.
+    newest: dict[Question, _Span] = {}
     decisions = []
-    for reference, time_us in uses:
-        span = newest.get(reference)
+    for question, time_us in uses:
+        span = newest.get(question)
         if span is None or not span[0] <= time_us < span[1]:
-            if reference not in timelines:
-                timelines[reference] = Timeline(reference, find_known(reference))
-            span = newest[reference] = timelines[reference].at(time_us)
+            if question not in timelines:
+                timelines[question] = Timeline(question, find_known(question))
+            span = newest[question] = timelines[question].at(time_us)
         decisions.append(span[2])
     return decisions
 
@@ -77,10 +77,10 @@ _Span = tuple[int, int, Decision]
 
 
 class Timeline:
-    """The decisions about one reference, each good from one change of the registry to the next, made when asked for."""
+    """The decisions about one question, each good from one change of the registry to the next, made when asked for."""
 
-    def __init__(self, reference: Reference, known: Known) -> None:
-        self._reference = reference
+    def __init__(self, question: Question, known: Known) -> None:
+        self._question = question
         self._known = known
         # Moments are 64-bit numbers; nothing changes at the ends.
         self._changes = [-1 << 63, *sorted(set(_changes(known))), 1 << 63]
@@ -91,7 +91,7 @@ class Timeline:
         number = bisect_right(self._changes, time_us)
         span = self._spans.get(number)
         if span is None:
-            decision = evaluate(self._reference, time_us, self._known)
+            decision = evaluate(self._question, time_us, self._known)
             span = self._changes[number - 1], self._changes[number], decision
             self._spans[number] = span
         return span
@@ -112,7 +112,7 @@ def _changes(known: Known) -> Iterator[int]:
 
 
 def _check_creator(
-    reference: Reference, creator_id: str, history: History | None, time_us: int
+    question: Question, creator_id: str, history: History | None, time_us: int
 ) -> Decision | None:
     creator = history.at(time_us) if history else None
     if history is None or creator is None:
@@ -122,30 +122,30 @@ def _check_creator(
     if history.has_ended(time_us):
         told = f"creator {creator_id} ended at {_end_of(history)}"
         return Decision(service.COVERAGE_FAULT_CREATOR_ENDED, told)
-    told = _missing_consent(reference, creator.body)
+    told = _missing_consent(question, creator.body)
     return Decision(service.COVERAGE_FAULT_CONSENT, told) if told else None
 
 
-def _missing_consent(reference: Reference, creator: Any) -> str:
+def _missing_consent(question: Question, creator: Any) -> str:
     """The consent that a use needs and the creator does not give, in words; empty when there is none."""
-    needed = CONSENT_OF_USE.get(reference.use)
+    needed = CONSENT_OF_USE.get(question.use)
     if needed is None:
-        return f"nobody can consent to {use_word(reference.use)}"
+        return f"nobody can consent to {use_word(question.use)}"
     if needed not in creator.consents:
-        asked = f"{consent_word(needed)}, which {use_word(reference.use)} needs"
-    elif reference.commercial and record_pb2.CONSENT_COMMERCIAL not in creator.consents:
+        asked = f"{consent_word(needed)}, which {use_word(question.use)} needs"
+    elif question.commercial and record_pb2.CONSENT_COMMERCIAL not in creator.consents:
         asked = "commercial use"
     else:
         return ""
     return f"creator {creator.creator_id} does not consent to {asked}"
 
 
-def _pick_license(reference: Reference, asset: Any, known: Known, time_us: int) -> Decision | None:
+def _pick_license(question: Question, asset: Any, known: Known, time_us: int) -> Decision | None:
     """What the licences say: the most specific that covers, or the nearest that does not; None without any."""
     covering: list[Version] = []
     failing: list[tuple[int, str, Version, History]] = []
-    for history, version in _candidates(reference, asset, known.licenses, time_us):
-        fault = first_fault(reference, version.body, time_us)
+    for history, version in _candidates(question, asset, known.licenses, time_us):
+        fault = first_fault(question, version.body, time_us)
         if fault == NO_FAULT and history.has_ended(time_us):
             fault = service.COVERAGE_FAULT_REVOKED
         if fault == NO_FAULT:
@@ -155,12 +155,12 @@ def _pick_license(reference: Reference, asset: Any, known: Known, time_us: int) 
     if covering:
         return _covered(max(covering, key=_specificity), known, time_us)
     if failing:
-        return _not_covered(reference, *min(failing, key=itemgetter(0, 1)))
+        return _not_covered(question, *min(failing, key=itemgetter(0, 1)))
     return None
 
 
 def _candidates(
-    reference: Reference, asset: Any, licenses: Iterable[History], time_us: int
+    question: Question, asset: Any, licenses: Iterable[History], time_us: int
 ) -> Iterator[tuple[History, Version]]:
     """The licences that are about the asset at all, as they are at the moment."""
     for history in licenses:
@@ -169,19 +169,19 @@ def _candidates(
             version is not None
             and version.body.creator_id == asset.creator_id
             and version.body.asset_id in {"", asset.asset_id}
-            and reference.license_id in {"", version.body.license_id}
+            and question.license_id in {"", version.body.license_id}
         ):
             yield history, version
 
 
 def _not_covered(
-    reference: Reference, minus_fault: int, license_id: str, version: Version, history: History
+    question: Question, minus_fault: int, license_id: str, version: Version, history: History
 ) -> Decision:
     fault = -minus_fault
     if fault == service.COVERAGE_FAULT_REVOKED:
         told = f"licence {license_id} was revoked with effect from {_end_of(history)}"
     else:
-        told = tell(fault, reference, version.body)
+        told = tell(fault, question, version.body)
     return Decision(fault, told, version)
 
 
@@ -202,8 +202,8 @@ def _covered(version: Version, known: Known, time_us: int) -> Decision:
     )
 
 
-def _no_license(reference: Reference, asset: Any) -> Decision:
-    asked = reference.license_id
+def _no_license(question: Question, asset: Any) -> Decision:
+    asked = question.license_id
     which = f"licence {asked} is not one" if asked else "there is no licence"
     told = f"{which} for asset {asset.asset_id} or for all works of creator {asset.creator_id}"
     return Decision(service.COVERAGE_FAULT_NO_LICENSE, told)

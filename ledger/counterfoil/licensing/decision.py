@@ -10,7 +10,7 @@ from counterfoil.v1 import registry_service_pb2 as service
 NO_FAULT = service.COVERAGE_FAULT_UNSPECIFIED
 
 
-class Reference(NamedTuple):
+class Question(NamedTuple):
     """All that a use says about itself but for when it was: what repeats among the events of a batch.
 
     Attributes:
@@ -31,14 +31,14 @@ class Reference(NamedTuple):
     license_id: str = ""
 
     @classmethod
-    def of(cls, query: Any) -> "Reference":
+    def of(cls, query: Any) -> "Question":
         """What a UseQuery asks about; its time is left to the caller, who knows what now is."""
         return cls(*(getattr(query, name) for name in cls._fields))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the registry has about a reference.
+    """What the registry has about a question.
 
     Attributes:
         asset: the asset; None when nobody registered it. creator: whose it is.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from counterfoil.licensing.decision import NO_FAULT, Reference
+from counterfoil.licensing.decision import NO_FAULT, Question
 from counterfoil.licensing.uses import use_word
 from counterfoil.limits import TIME_US_MAX
 from counterfoil.v1 import registry_service_pb2 as service
@@ -18,30 +18,30 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMED_MAX: Final = 5
 
 
-def first_fault(reference: Reference, license_: Any, time_us: int) -> int:
+def first_fault(question: Question, license_: Any, time_us: int) -> int:
     """The fault of the first term of a License that does not let a use pass; NO_FAULT when all do.
 
     Its revocation is no term of the body, and is not looked at.
     """
     terms = license_.terms
     buyer = license_.buyer
-    if buyer and buyer != reference.buyer:
+    if buyer and buyer != question.buyer:
         return service.COVERAGE_FAULT_BUYER
-    if reference.use not in terms.allowed_uses:
+    if question.use not in terms.allowed_uses:
         return service.COVERAGE_FAULT_USE
-    if reference.commercial and not terms.commercial_use:
+    if question.commercial and not terms.commercial_use:
         return service.COVERAGE_FAULT_COMMERCIAL
-    if not _lets_model(terms.models_allowed, terms.models_excluded, reference.model_id):
+    if not _lets_model(terms.models_allowed, terms.models_excluded, question.model_id):
         return service.COVERAGE_FAULT_MODEL
     territories = terms.territories
-    if territories and reference.territory not in territories:
+    if territories and question.territory not in territories:
         return service.COVERAGE_FAULT_TERRITORY
     return _time_fault(terms.start_time_us, terms.end_time_us, time_us)
 
 
-def tell(fault: int, reference: Reference, license_: Any) -> str:
+def tell(fault: int, question: Question, license_: Any) -> str:
     """What :func:`first_fault` found, in words: the licence, the term that fails, and its value."""
-    return f"licence {license_.license_id} {_WORDS[fault](reference, license_)}"
+    return f"licence {license_.license_id} {_WORDS[fault](question, license_)}"
 
 
 def matches(pattern: str, model_id: str) -> bool:
@@ -91,22 +91,22 @@ def _first_match(patterns: Iterable[str], model_id: str) -> str:
     return ""
 
 
-def _tell_buyer(reference: Reference, _license: Any) -> str:
+def _tell_buyer(question: Question, _license: Any) -> str:
     # Whose it is instead is nobody's business but theirs.
-    return f"is for another buyer than {reference.buyer or 'one without a name'}"
+    return f"is for another buyer than {question.buyer or 'one without a name'}"
 
 
-def _tell_use(reference: Reference, license_: Any) -> str:
+def _tell_use(question: Question, license_: Any) -> str:
     allowed = name_some(map(use_word, license_.terms.allowed_uses))
-    return f"allows {allowed}, not {use_word(reference.use)}"
+    return f"allows {allowed}, not {use_word(question.use)}"
 
 
-def _tell_commercial(_reference: Reference, _license: Any) -> str:
+def _tell_commercial(_reference: Question, _license: Any) -> str:
     return "does not allow commercial use"
 
 
-def _tell_model(reference: Reference, license_: Any) -> str:
-    model = reference.model_id
+def _tell_model(question: Question, license_: Any) -> str:
+    model = question.model_id
     if not model:
         return "limits the models, and the use names none"
     barring = _first_match(license_.terms.models_excluded, model)
@@ -115,20 +115,20 @@ def _tell_model(reference: Reference, license_: Any) -> str:
     return f"allows the models {name_some(license_.terms.models_allowed)}, not {model}"
 
 
-def _tell_territory(reference: Reference, license_: Any) -> str:
-    where = f"not in {reference.territory}" if reference.territory else "and the use names none"
+def _tell_territory(question: Question, license_: Any) -> str:
+    where = f"not in {question.territory}" if question.territory else "and the use names none"
     return f"is for the territories {name_some(license_.terms.territories)}, {where}"
 
 
-def _tell_start(_reference: Reference, license_: Any) -> str:
+def _tell_start(_reference: Question, license_: Any) -> str:
     return f"starts at {format_time(license_.terms.start_time_us)}"
 
 
-def _tell_end(_reference: Reference, license_: Any) -> str:
+def _tell_end(_reference: Question, license_: Any) -> str:
     return f"ended at {format_time(license_.terms.end_time_us)}"
 
 
-_WORDS: Final[Mapping[int, Callable[[Reference, Any], str]]] = {
+_WORDS: Final[Mapping[int, Callable[[Question, Any], str]]] = {
     service.COVERAGE_FAULT_BUYER: _tell_buyer,
     service.COVERAGE_FAULT_USE: _tell_use,
     service.COVERAGE_FAULT_COMMERCIAL: _tell_commercial,

@@ -127,8 +127,7 @@ def _check_revocation(policy: Any) -> Iterator[Problem]:
 
 
 def _terms(body: Any) -> Mapping[str, str]:
-    names = ("license_id", "creator_id", "asset_id", "buyer")
-    return {name: value for name in names if (value := getattr(body, name))}
+    return {name: getattr(body, name) for name in ("license_id", "creator_id", "asset_id", "buyer")}
 
 
 LICENSE = Kind(

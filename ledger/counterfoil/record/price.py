@@ -71,8 +71,7 @@ _MODELS: Final[Mapping[str, Callable[[Any, str], Iterator[Problem]]]] = {
 
 
 def _terms(body: Any) -> Mapping[str, str]:
-    names = ("price_id", "creator_id")
-    return {name: value for name in names if (value := getattr(body, name))}
+    return {name: getattr(body, name) for name in ("price_id", "creator_id")}
 
 
 PRICE = Kind(
