@@ -40,6 +40,11 @@ def check_template(value: str, field: str) -> Iterator[Problem]:
         yield Problem(0, field, problem.MALFORMED, told)
 
 
+def is_address(value: str) -> bool:
+    """Whether a text is an address on the web that people can be sent to: over https, with a host, without a user."""
+    return len(value) <= URI_LENGTH_MAX and _URI.fullmatch(value) is not None
+
+
 def _check(body: Any, _raw: bytes) -> Iterator[Problem]:
     yield from check_id(body.license_id, "license_id")
     yield from check_id(body.creator_id, "creator_id")
@@ -55,7 +60,7 @@ def _check_agreement(uri: str, sha256: bytes) -> Iterator[Problem]:
     if len(uri) > URI_LENGTH_MAX:
         told = f"terms_uri has {len(uri)} characters; at most {URI_LENGTH_MAX} are allowed"
         yield Problem(0, "terms_uri", problem.TOO_LONG, told)
-    elif uri and not _URI.fullmatch(uri):
+    elif uri and not is_address(uri):
         told = "terms_uri must be an address that begins with https:// and has a host"
         yield Problem(0, "terms_uri", problem.MALFORMED, told)
     if sha256 and len(sha256) != _SHA256_SIZE:
