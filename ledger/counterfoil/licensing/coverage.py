@@ -9,7 +9,6 @@ licences are given never matters.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
 from typing import Any
 
 from counterfoil.licensing.decision import NO_FAULT, Decision, Known, Question
@@ -143,7 +142,7 @@ def _missing_consent(question: Question, creator: Any) -> str:
 def _pick_license(question: Question, asset: Any, known: Known, time_us: int) -> Decision | None:
     """What the licences say: the most specific that covers, or the nearest that does not; None without any."""
     covering: list[Version] = []
-    failing: list[tuple[int, str, Version, History]] = []
+    failing: list[tuple[int, Version, History]] = []
     for history, version in _candidates(question, asset, known.licenses, time_us):
         fault = first_fault(question, version.body, time_us)
         if fault == NO_FAULT and history.has_ended(time_us):
@@ -151,11 +150,12 @@ def _pick_license(question: Question, asset: Any, known: Known, time_us: int) ->
         if fault == NO_FAULT:
             covering.append(version)
         else:
-            failing.append((-fault, version.body.license_id, version, history))
+            failing.append((fault, version, history))
     if covering:
         return _covered(max(covering, key=_specificity), known, time_us)
     if failing:
-        return _not_covered(question, *min(failing, key=itemgetter(0, 1)))
+        nearest = min(failing, key=lambda each: (-each[0], each[1].body.license_id))
+        return _not_covered(question, *nearest)
     return None
 
 
@@ -174,12 +174,9 @@ def _candidates(
             yield history, version
 
 
-def _not_covered(
-    question: Question, minus_fault: int, license_id: str, version: Version, history: History
-) -> Decision:
-    fault = -minus_fault
+def _not_covered(question: Question, fault: int, version: Version, history: History) -> Decision:
     if fault == service.COVERAGE_FAULT_REVOKED:
-        told = f"licence {license_id} was revoked with effect from {_end_of(history)}"
+        told = f"licence {version.body.license_id} was revoked with effect from {_end_of(history)}"
     else:
         told = tell(fault, question, version.body)
     return Decision(fault, told, version)
