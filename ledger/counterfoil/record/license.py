@@ -17,6 +17,7 @@ from counterfoil.limits import (
     URI_LENGTH_MAX,
 )
 from counterfoil.record import problem
+from counterfoil.record.agreed import license_change
 from counterfoil.record.kind import Kind, by_request_id
 from counterfoil.record.problem import Problem
 from counterfoil.record.text import check_id, check_metadata
@@ -143,4 +144,5 @@ LICENSE = Kind(
     check=_check,
     terms=_terms,
     identity=by_request_id,
+    change=license_change,
 )

@@ -6,6 +6,7 @@ from typing import Any, Final
 from counterfoil.entry import KIND_PRICE
 from counterfoil.limits import PARTS_PER_MILLION
 from counterfoil.record import problem
+from counterfoil.record.agreed import price_change
 from counterfoil.record.kind import Kind, by_request_id
 from counterfoil.record.money import check_amount, check_currency
 from counterfoil.record.problem import Problem
@@ -82,4 +83,5 @@ PRICE = Kind(
     check=_check,
     terms=_terms,
     identity=by_request_id,
+    change=price_change,
 )
