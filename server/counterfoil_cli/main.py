@@ -20,13 +20,17 @@ except ModuleNotFoundError as error:
 
 from counterfoil_cli import console
 from counterfoil_cli.commands import (
+    asset,
     backup,
+    creator,
     demo,
     drill,
     export,
     fsck,
     init,
+    licence,
     log,
+    price,
     receipt,
     restore,
     serve,
@@ -37,6 +41,7 @@ from counterfoil_cli.commands import (
 
 COMMANDS: Final = (
     *(init, serve, training, usage, receipt, verify, log),
+    *(creator, asset, licence, price),
     *(fsck, backup, restore, export, drill, demo),
 )
 

@@ -86,7 +86,11 @@ class RegistryEdge:
 
     def _write(self, verb: str, body: Message, request_id: str, submitter: str) -> Any:
         name = body.DESCRIPTOR.name
-        fields = {name.lower(): body, "request_id": request_id, "submitter": submitter}
+        fields: dict[str, Any] = {
+            name.lower(): body,
+            "request_id": request_id,
+            "submitter": submitter,
+        }
         return self.call(f"{verb}{name}", **fields)
 
     def get(self, body: Message) -> Any:
