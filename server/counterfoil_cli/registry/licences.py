@@ -127,7 +127,7 @@ def change_command(*, new: bool) -> Callable[..., None]:
 
         def fill(client: "LedgerClient", body: Any) -> None:
             if template:
-                body.terms.CopyFrom(_template_terms(client, template))
+                _fill_from_template(client, body, template)
             set_fields(body, **values)
             set_fields(body.terms, **terms)
             if irrevocable is not None or notice_s is not None:
@@ -142,11 +142,14 @@ def change_command(*, new: bool) -> Callable[..., None]:
     return change
 
 
-def _template_terms(client: "LedgerClient", name: str) -> Any:
+def _fill_from_template(client: "LedgerClient", body: Any, name: str) -> None:
+    """Give a licence the terms of a template, and its text where the parties have none of their own."""
     known = {f"{each.name}@{each.version}": each for each in client.registry.license_templates()}
     if name not in known:
         raise CommandError(f"--template {name}: choose {', '.join(known)}")
-    return known[name].terms
+    body.terms.CopyFrom(known[name].terms)
+    if not body.terms_uri:
+        body.terms_sha256 = known[name].text_sha256
 
 
 def _sha256(path: Path | None) -> bytes | None:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from counterfoil.errors import NotFound
 from counterfoil.v1 import registry_service_pb2
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.registry import ASSETS, CREATORS, LICENSES, OBJECTS, PRICES, Objects
 from counterfoil_server.registry.coverage import check_coverages
+from counterfoil_server.registry.documents import export_license, list_templates
 from counterfoil_server.registry.reading import get, list_contested_page, list_page, list_versions
 from counterfoil_server.registry.writing import create, revoke, update
 from counterfoil_server.rpc.assemble import Servicer
@@ -89,8 +89,14 @@ class RegistryService(Servicer):
         found = await asyncio.to_thread(check_coverages, self.ledger, request.queries)
         return registry_service_pb2.CheckCoveragesResponse(coverages=found)
 
-    async def export_license(self, _request: Any) -> Any:
-        """Until the licensing functions are merged."""
-        raise NotFound("not yet")
+    async def export_license(
+        self, request: registry_service_pb2.ExportLicenseRequest
+    ) -> registry_service_pb2.ExportLicenseResponse:
+        """A licence for other programs."""
+        return export_license(self.ledger, request)
 
-    list_license_templates = export_license
+    async def list_license_templates(
+        self, _request: registry_service_pb2.ListLicenseTemplatesRequest
+    ) -> registry_service_pb2.ListLicenseTemplatesResponse:
+        """Standard clauses by name and version."""
+        return list_templates()
