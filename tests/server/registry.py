@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from google.protobuf.message import Message
 
-from counterfoil.v1 import record_pb2, registry_pb2, registry_service_pb2, registry_service_pb2_grpc
+from counterfoil.v1 import (
+    record_pb2,
+    registry_pb2,
+    registry_service_pb2,
+    registry_service_pb2_grpc,
+)
 
 from .edge import PATIENCE_S, Edge, fresh
-
-SHA256 = b"s" * 32
 
 
 def creator(creator_id: str | None = None, **fields: Any) -> registry_pb2.Creator:
     """An acceptable creator; keywords replace its fields."""
-    given: dict[str, Any] = {"creator_id": creator_id or fresh("creator"), "display_name": "Ada"}
+    given: dict[str, Any] = {
+        "creator_id": creator_id or fresh("creator"),
+        "display_name": "Ada",
+        "consents": [record_pb2.CONSENT_TRAINING, record_pb2.CONSENT_COMMERCIAL],
+    }
     return registry_pb2.Creator(**(given | fields))
 
 
@@ -34,19 +42,16 @@ def asset(creator_id: str, asset_id: str | None = None, **fields: Any) -> regist
 
 def content(text: str) -> record_pb2.Artifact:
     """The fingerprint of a text."""
-    from hashlib import sha256
-
-    return record_pb2.Artifact(
-        name="part-1", size_bytes=len(text), sha256=sha256(text.encode()).digest()
-    )
+    digest = sha256(text.encode()).digest()
+    return record_pb2.Artifact(name="part-1", size_bytes=len(text), sha256=digest)
 
 
-def license(creator_id: str, **fields: Any) -> registry_pb2.License:  # noqa: A001 - its name
-    """An acceptable licence for the whole catalogue; keywords replace its fields."""
+def licence(creator_id: str, **fields: Any) -> registry_pb2.License:
+    """An acceptable licence for the whole catalogue and anybody; keywords replace its fields."""
     given: dict[str, Any] = {
-        "license_id": fresh("license"),
+        "license_id": fresh("licence"),
         "creator_id": creator_id,
-        "terms": registry_pb2.LicenseTerms(allowed_uses=[registry_pb2.USE_TRAINING]),
+        "terms": {"allowed_uses": [registry_pb2.USE_TRAINING]},
     }
     return registry_pb2.License(**(given | fields))
 
@@ -57,9 +62,15 @@ def price(creator_id: str = "", **fields: Any) -> registry_pb2.Price:
         "price_id": fresh("price"),
         "creator_id": creator_id,
         "currency": "EUR",
-        "per_call": registry_pb2.PerCall(rate="0.001"),
+        "per_call": {"rate": "0.001"},
     }
     return registry_pb2.Price(**(given | fields))
+
+
+def use(asset_id: str, buyer: str = "acme", **fields: Any) -> registry_service_pb2.UseQuery:
+    """A question about training; keywords replace its fields."""
+    given: dict[str, Any] = {"asset_id": asset_id, "buyer": buyer, "use": registry_pb2.USE_TRAINING}
+    return registry_service_pb2.UseQuery(**(given | fields))
 
 
 class RegistryEdge:
@@ -67,35 +78,34 @@ class RegistryEdge:
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
-        self.stub = registry_service_pb2_grpc.RegistryServiceStub(edge.channel)
+        self._stub = registry_service_pb2_grpc.RegistryServiceStub(edge.channel)
 
-    def call(self, method: str, request: Message | None = None, **fields: Any) -> Any:
+    def call(self, method: str, **fields: Any) -> Any:
         """One method with these fields."""
-        message = getattr(registry_service_pb2, f"{method}Request")
-        return getattr(self.stub, method)(
-            message(**fields) if request is None else request, timeout=PATIENCE_S
+        request = getattr(registry_service_pb2, f"{method}Request")(**fields)
+        return getattr(self._stub, method)(request, timeout=PATIENCE_S)
+
+    def create(self, body: Message, **fields: Any) -> Any:
+        """The first version of an object, by the method for its type."""
+        return self._write("Create", body, fields)
+
+    def update(self, body: Message, **fields: Any) -> Any:
+        """A later version of an object, by the method for its type."""
+        return self._write("Update", body, fields)
+
+    def _write(self, verb: str, body: Message, fields: dict[str, Any]) -> Any:
+        name = str(body.DESCRIPTOR.name)
+        return self.call(
+            f"{verb}{name}", **({name.lower(): body, "submitter": "platform"} | fields)
         )
 
-    def create(self, body: Message, request_id: str = "", submitter: str = "platform") -> Any:
-        """The first version of an object, by the method for its type."""
-        return self._write("Create", body, request_id, submitter)
-
-    def update(self, body: Message, request_id: str = "", submitter: str = "platform") -> Any:
-        """A later version of an object, by the method for its type."""
-        return self._write("Update", body, request_id, submitter)
-
-    def _write(self, verb: str, body: Message, request_id: str, submitter: str) -> Any:
-        name = body.DESCRIPTOR.name
-        fields: dict[str, Any] = {
-            name.lower(): body,
-            "request_id": request_id,
-            "submitter": submitter,
-        }
-        return self.call(f"{verb}{name}", **fields)
+    def etag(self, body: Message) -> str:
+        """The etag of an object that is created here."""
+        return str(self.create(body).recorded.version.etag)
 
     def get(self, body: Message) -> Any:
         """The state of an object of which any version is at hand."""
-        name = body.DESCRIPTOR.name
+        name = str(body.DESCRIPTOR.name)
         field = f"{name.lower()}_id"
         answer = self.call(f"Get{name}", **{field: getattr(body, field)})
         return getattr(answer, name.lower())
@@ -104,3 +114,7 @@ class RegistryEdge:
         """End an object."""
         body = registry_pb2.Revocation(kind=kind, object_id=object_id, replaces=etag, **fields)
         return self.call("Revoke", submitter="platform", revocation=body)
+
+    def covers(self, query: registry_service_pb2.UseQuery) -> Any:
+        """CheckCoverage."""
+        return self.call("CheckCoverage", query=query).coverage
