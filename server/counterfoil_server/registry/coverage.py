@@ -1,7 +1,8 @@
 """Whether uses are covered: the pure rules of ``counterfoil.licensing``, fed from one snapshot of the registry."""
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from counterfoil.errors import InvalidInput
 from counterfoil.licensing import Known, Question, evaluate_many
@@ -16,6 +17,8 @@ from counterfoil.store import Snapshot
 from counterfoil.v1 import registry_pb2, registry_service_pb2
 from counterfoil_server.clock import now_us
 from counterfoil_server.ledger import Ledger
+
+_TERRITORY: Final = re.compile(r"[A-Z]{2}")
 
 
 class Finder:
@@ -87,7 +90,7 @@ def _check(query: Any, field: str) -> None:
     if query.use not in registry_pb2.Use.values() or not query.use:
         told = f"{field}.use must say what is done with the work"
         raise InvalidInput(told, field=f"{field}.use", reason=problem.MISSING)
-    if len(query.territory) > 2 or not query.territory.isascii():
+    if query.territory and not _TERRITORY.fullmatch(query.territory):
         told = f"{field}.territory must be two capital letters (ISO 3166-1 alpha-2), or empty"
         raise InvalidInput(told, field=f"{field}.territory", reason=problem.MALFORMED)
     if not 0 <= query.time_us <= TIME_US_MAX:
