@@ -29,6 +29,37 @@ from counterfoil_cli.registry.writing import Write, set_fields
 if TYPE_CHECKING:
     from counterfoil_client import LedgerClient
 
+_CurrencyOption = Annotated[str | None, typer.Option(help="Three capital letters, such as EUR.")]
+_PerTokenOption = Annotated[
+    str | None, typer.Option(metavar="INPUT,OUTPUT", help="Money for each token.")
+]
+_PerCallOption = Annotated[str | None, typer.Option(metavar="AMOUNT", help="Money for each call.")]
+_PerExampleOption = Annotated[
+    str | None, typer.Option(metavar="AMOUNT", help="Money for each training example.")
+]
+_ShareOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CREATOR,PLATFORM,HOST",
+        help="Parts of the host's revenue, such as 70%,10%,20%.",
+    ),
+]
+_FlatOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AMOUNT/PERIOD",
+        help="A fee for each day, month or year; with --per-token a floor.",
+    ),
+]
+_PoolOption = Annotated[
+    str | None,
+    typer.Option(metavar="AMOUNT/PERIOD", help="A sum that all assets under it share by use."),
+]
+_MonthlyCapOption = Annotated[
+    str | None, typer.Option(help="The most that a creator is owed for a month.")
+]
+_MinimumPayoutOption = Annotated[str | None, typer.Option(help="Less than this is carried over.")]
+
 _CREATE = example(
     "counterfoil price create standard --currency EUR --per-token 0.000002,0.000006",
     "counterfoil price create flat --currency EUR --flat 500/month --creator ada",
@@ -51,45 +82,16 @@ def register(app: typer.Typer) -> None:
 def _change(*, new: bool) -> Callable[..., None]:
     def change(
         price_id: ObjectArgument,
-        currency: Annotated[
-            str | None, typer.Option(help="Three capital letters, such as EUR.")
-        ] = None,
+        currency: _CurrencyOption = None,
         creator: CreatorOption = None,
-        per_token: Annotated[
-            str | None, typer.Option(metavar="INPUT,OUTPUT", help="Money for each token.")
-        ] = None,
-        per_call: Annotated[
-            str | None, typer.Option(metavar="AMOUNT", help="Money for each call.")
-        ] = None,
-        per_example: Annotated[
-            str | None, typer.Option(metavar="AMOUNT", help="Money for each training example.")
-        ] = None,
-        share: Annotated[
-            str | None,
-            typer.Option(
-                metavar="CREATOR,PLATFORM,HOST",
-                help="Parts of the host's revenue, such as 70%,10%,20%.",
-            ),
-        ] = None,
-        flat: Annotated[
-            str | None,
-            typer.Option(
-                metavar="AMOUNT/PERIOD",
-                help="A fee for each day, month or year; with --per-token a floor.",
-            ),
-        ] = None,
-        pool: Annotated[
-            str | None,
-            typer.Option(
-                metavar="AMOUNT/PERIOD", help="A sum that all assets under it share by use."
-            ),
-        ] = None,
-        monthly_cap: Annotated[
-            str | None, typer.Option(help="The most that a creator is owed for a month.")
-        ] = None,
-        minimum_payout: Annotated[
-            str | None, typer.Option(help="Less than this is carried over.")
-        ] = None,
+        per_token: _PerTokenOption = None,
+        per_call: _PerCallOption = None,
+        per_example: _PerExampleOption = None,
+        share: _ShareOption = None,
+        flat: _FlatOption = None,
+        pool: _PoolOption = None,
+        monthly_cap: _MonthlyCapOption = None,
+        minimum_payout: _MinimumPayoutOption = None,
         etag: EtagOption = None,
         request_id: RequestIdOption = None,
         submitter: SubmitterOption = "local",

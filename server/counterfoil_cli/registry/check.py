@@ -71,7 +71,7 @@ def check(
         )
     elif coverage.covered:
         cost = f" at price {coverage.price_id}" if coverage.price_id else ""
-        say(f"covered: {coverage.message}{cost} (as of {coverage.as_of_size} entries)")
+        say(f"{coverage.message}{cost} (as of {coverage.as_of_size} entries)")
     else:
         say(f"not covered, {fault}: {coverage.message} (as of {coverage.as_of_size} entries)")
     return 0 if coverage.covered else 1

@@ -30,67 +30,80 @@ if TYPE_CHECKING:
     from counterfoil_client import LedgerClient
 
 
+_AssetOption = Annotated[
+    str | None,
+    typer.Option(metavar="ID", help="For this asset; by default the whole catalogue."),
+]
+_BuyerOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="For this buyer; by default anybody.")
+]
+_TemplateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME@VERSION", help="Standard clauses; terms not given are the template's."
+    ),
+]
+_UseOption = Annotated[
+    list[str] | None,
+    typer.Option(help="training, fine-tuning, inference, display or retrieval; repeatable."),
+]
+_CommercialOption = Annotated[
+    bool | None,
+    typer.Option("--commercial/--non-commercial", help="Whether one may earn by it."),
+]
+_TerritoryOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Where: two letters (ISO 3166); repeatable; by default everywhere."),
+]
+_StartOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="The first moment that is covered.")
+]
+_EndOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="The first moment that no longer is.")
+]
+_ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A model's id, or a prefix that ends in *; repeatable."),
+]
+_ExcludeModelOption = Annotated[
+    list[str] | None, typer.Option(help="A model that is not covered; repeatable.")
+]
+_IrrevocableOption = Annotated[
+    bool | None, typer.Option("--irrevocable", help="It can never be withdrawn.")
+]
+_NoticeOption = Annotated[
+    str | None,
+    typer.Option(help="How long it goes on after it is withdrawn, such as 30d."),
+]
+_PriceOption = Annotated[str | None, typer.Option(metavar="ID", help="What it costs.")]
+_TermsUriOption = Annotated[str | None, typer.Option(help="Where the agreement can be read.")]
+_TermsFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The agreement; only its SHA-256 leaves here."),
+]
+
+
 def change_command(*, new: bool) -> Callable[..., None]:
     """`licence create` or `licence update`, which have the same options."""
 
     def change(
         licence_id: ObjectArgument,
         creator: CreatorOption = None,
-        asset: Annotated[
-            str | None,
-            typer.Option(metavar="ID", help="For this asset; by default the whole catalogue."),
-        ] = None,
-        buyer: Annotated[
-            str | None, typer.Option(metavar="ID", help="For this buyer; by default anybody.")
-        ] = None,
-        template: Annotated[
-            str | None,
-            typer.Option(
-                metavar="NAME@VERSION", help="Standard clauses; terms not given are the template's."
-            ),
-        ] = None,
-        use: Annotated[
-            list[str] | None,
-            typer.Option(
-                help="training, fine-tuning, inference, display or retrieval; repeatable."
-            ),
-        ] = None,
-        commercial: Annotated[
-            bool | None,
-            typer.Option("--commercial/--non-commercial", help="Whether one may earn by it."),
-        ] = None,
-        territory: Annotated[
-            list[str] | None,
-            typer.Option(help="Where: two letters (ISO 3166); repeatable; by default everywhere."),
-        ] = None,
-        start: Annotated[
-            str | None, typer.Option(metavar="TIME", help="The first moment that is covered.")
-        ] = None,
-        end: Annotated[
-            str | None, typer.Option(metavar="TIME", help="The first moment that no longer is.")
-        ] = None,
-        model: Annotated[
-            list[str] | None,
-            typer.Option(help="A model's id, or a prefix that ends in *; repeatable."),
-        ] = None,
-        exclude_model: Annotated[
-            list[str] | None, typer.Option(help="A model that is not covered; repeatable.")
-        ] = None,
-        irrevocable: Annotated[
-            bool | None, typer.Option("--irrevocable", help="It can never be withdrawn.")
-        ] = None,
-        notice: Annotated[
-            str | None,
-            typer.Option(help="How long it goes on after it is withdrawn, such as 30d."),
-        ] = None,
-        price: Annotated[str | None, typer.Option(metavar="ID", help="What it costs.")] = None,
-        terms_uri: Annotated[
-            str | None, typer.Option(help="Where the agreement can be read.")
-        ] = None,
-        terms_file: Annotated[
-            Path | None,
-            typer.Option(metavar="FILE", help="The agreement; only its SHA-256 leaves here."),
-        ] = None,
+        asset: _AssetOption = None,
+        buyer: _BuyerOption = None,
+        template: _TemplateOption = None,
+        use: _UseOption = None,
+        commercial: _CommercialOption = None,
+        territory: _TerritoryOption = None,
+        start: _StartOption = None,
+        end: _EndOption = None,
+        model: _ModelOption = None,
+        exclude_model: _ExcludeModelOption = None,
+        irrevocable: _IrrevocableOption = None,
+        notice: _NoticeOption = None,
+        price: _PriceOption = None,
+        terms_uri: _TermsUriOption = None,
+        terms_file: _TermsFileOption = None,
         metadata: MetadataOption = None,
         etag: EtagOption = None,
         request_id: RequestIdOption = None,
