@@ -89,7 +89,7 @@ def test_an_update_of_an_old_version_is_refused(shared_ledger: LedgerProcess, ad
     done = shared_ledger.cli("creator", "update", ada, "--name", "C", "--etag", etag)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "[ETAG_MISMATCH]" in one_line(done.stderr)
+    assert "[ETAG_MISMATCH]" in one_line(done)
     assert run(shared_ledger, "creator", "get", ada)["creator"]["display_name"] == "B"
 
 
@@ -300,7 +300,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
     done = shared_ledger.cli(*command, "--json")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in one_line(done.stderr)
+    assert told in one_line(done)
 
 
 @pytest.mark.parametrize("word", WORDS)
