@@ -17,6 +17,7 @@ from counterfoil.log.registry import (
     read_newest,
     read_state_at,
 )
+from counterfoil.log.registry.history import read_over_time
 from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot
 
@@ -109,3 +110,11 @@ def _compare_object(snapshot: Snapshot, model: Model, name: Name, times: list[in
         assert state is not None
         assert kind.message.FromString(state.version.entry.body) == model.at(name, time_us)
         assert (state.end is not None) == (end_us is not None and end_us <= time_us)
+        for last_us in (time_us, times[-1]):
+            history = read_over_time(snapshot, kind, name[1], time_us, last_us)
+            assert history is not None
+            assert history.end_time_us == end_us
+            for moment_us in (time_us, last_us):
+                counted = history.at(moment_us)
+                assert counted is not None
+                assert counted.body == model.at(name, moment_us)

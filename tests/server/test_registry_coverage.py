@@ -225,9 +225,11 @@ def test_each_object_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many uses name an object, its history is asked of the store once."""
     read: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        module, "read_over_time", lambda _snapshot, kind, name: read.append((kind.name, name))
+        module,
+        "read_over_time",
+        lambda _snapshot, kind, name, *_times: read.append((kind.name, name)),
     )
-    finder = module.Finder(None)  # type: ignore[arg-type]
+    finder = module.Finder(None, [1])  # type: ignore[arg-type]
     for buyer in "abc":
         finder.find(Question("nothing", buyer, 1))
 

@@ -1,7 +1,7 @@
 """Whether uses are covered: the pure rules of ``counterfoil.licensing``, fed from one snapshot of the registry."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from counterfoil.errors import InvalidInput
@@ -27,9 +27,10 @@ class Finder:
     A buyer's uses are judged by that buyer's licences and those for anybody: what others have agreed upon is not told.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        """Read from a snapshot, and no longer than it is open."""
+    def __init__(self, snapshot: Snapshot, times_us: Collection[int]) -> None:
+        """Read from a snapshot, and no longer than it is open, what counted at some times."""
         self._snapshot = snapshot
+        self._first_us, self._last_us = min(times_us, default=0), max(times_us, default=0)
         self._histories: dict[tuple[int, str], History | None] = {}
 
     def find(self, question: Question) -> Known:
@@ -54,7 +55,9 @@ class Finder:
     def _read(self, kind: Kind, object_id: str) -> History | None:
         key = kind.number, object_id
         if key not in self._histories:
-            self._histories[key] = read_over_time(self._snapshot, kind, object_id)
+            self._histories[key] = read_over_time(
+                self._snapshot, kind, object_id, self._first_us, self._last_us
+            )
         return self._histories[key]
 
 
@@ -78,7 +81,8 @@ def check_coverages(
     uses = [(Question.of(query), query.time_us or present_us) for query in queries]
     with ledger.log.store.snapshot() as snapshot:
         size = read_state(snapshot).size
-        decisions = evaluate_many(uses, Finder(snapshot).find)
+        finder = Finder(snapshot, [time_us for _, time_us in uses])
+        decisions = evaluate_many(uses, finder.find)
     return [decision.to_message(size) for decision in decisions]
 
 
