@@ -8,6 +8,9 @@
      ├── InvalidInput              the caller's input breaks a rule
      ├── NotFound                  there is no such thing
      ├── Conflict                  same identity, other content
+     ├── AlreadyExists             the object, or its content, is registered
+     ├── VersionMismatch           another version came between
+     ├── FailedPrecondition        what is registered does not allow it
      ├── OutOfRange                index or size not (yet) in the log
      ├── Busy                      push-back: try again later
      ├── Stopping                  the server is going away: connect again
@@ -69,6 +72,48 @@ class Conflict(CounterfoilError):
         super().__init__(message)
         self.field = field
         self.original_index = original_index
+
+
+class AlreadyExists(CounterfoilError):
+    """What is to be registered is registered already.
+
+    Attributes:
+        reason: ``EXISTS``, or ``CONTENT_REGISTERED`` for content that another creator has registered.
+        field: The path of the field that names it.
+        etag: The newest version of the object that exists; empty when it is another object.
+    """
+
+    def __init__(self, message: str, *, reason: str, field: str, etag: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.field = field
+        self.etag = etag
+
+
+class VersionMismatch(CounterfoilError):
+    """A change was made to another version of an object than the newest: look at that one, and decide again.
+
+    Attributes:
+        etag: The newest version.
+    """
+
+    def __init__(self, message: str, *, etag: str) -> None:
+        super().__init__(message)
+        self.etag = etag
+
+
+class FailedPrecondition(CounterfoilError):
+    """What is registered does not allow this; the same call succeeds only after something else has changed.
+
+    Attributes:
+        reason: ``REFERENCE_MISSING``, ``ENDED`` or ``IRREVOCABLE``.
+        field: The path of the field at fault.
+    """
+
+    def __init__(self, message: str, *, reason: str, field: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.field = field
 
 
 class OutOfRange(CounterfoilError):

@@ -33,6 +33,32 @@ TOKENS_MAX = 10**12
 ARTIFACTS_MAX = 1000
 PARTY_SIGNATURES_MAX = 16
 
+# The lists of a licence. ISO 3166-1 has about 250 codes; a host has some dozen models, named one by one or by prefix. All at
+# their longest fit a body.
+TERRITORIES_MAX = 256
+MODEL_PATTERNS_MAX = 256
+
+# Where an agreement can be read. Browsers and proxies pass on 2,000 characters and more; nobody types so many.
+URI_LENGTH_MAX = 1024
+
+# A licence that is withdrawn ends within ten years: a longer notice is an irrevocable licence, and is written as one.
+NOTICE_S_MAX = 10 * 366 * 24 * 3600
+
+# Uses that one call asks about; as many as a page has items.
+COVERAGE_QUERIES_MAX = 1000
+
+# What stands in lists that people read.
+NAME_LENGTH_MAX = 256
+TAGS_MAX = 64
+TAG_LENGTH_MAX = 64
+
+# Versions of one object of the registry: a price that changes each day for 27 years. Their places are one stored value,
+# which every new version writes again. An end is always possible.
+VERSIONS_MAX = 10_000
+
+# How many others an asset with contested content is answered with.
+CONTESTING_MAX = 100
+
 # One event, one training or payout record. A batch part is one stored value, so a body must fit it.
 EVENT_SIZE_BYTES_MAX = 64 * KIB
 BODY_SIZE_BYTES_MAX = 256 * KIB
@@ -91,6 +117,13 @@ TIME_US_MAX = 253_402_300_800 * 1_000_000
 
 if not EVENT_SIZE_BYTES_MAX <= BODY_SIZE_BYTES_MAX < VALUE_SIZE_BYTES_MAX // 2:
     raise AssertionError("a body with its hashes must fit one stored value")
+if (
+    not (4 * TERRITORIES_MAX + 2 * (ID_LENGTH_MAX + 4) * MODEL_PATTERNS_MAX)
+    < BODY_SIZE_BYTES_MAX // 2
+):
+    raise AssertionError("the lists of a licence must fit its body")
+if not 17 * (VERSIONS_MAX + 1) < VALUE_SIZE_BYTES_MAX // 2:
+    raise AssertionError("the places of all versions of an object must fit one stored value")
 if not BATCH_EVENTS_MAX <= GROUP_RECORDS_MAX <= QUEUE_RECORDS_MAX:
     raise AssertionError("a batch must fit a group commit, and a group commit the queue")
 if not BATCH_SIZE_BYTES_MAX < QUEUE_SIZE_BYTES_MAX:

@@ -21,13 +21,17 @@ except ModuleNotFoundError as error:
 
 from counterfoil_cli import console, guard
 from counterfoil_cli.commands import (
+    asset,
     backup,
+    creator,
     demo,
     drill,
     export,
     fsck,
     init,
+    licence,
     log,
+    price,
     receipt,
     restore,
     serve,
@@ -38,6 +42,7 @@ from counterfoil_cli.commands import (
 
 COMMANDS: Final = (
     *(init, serve, training, usage, receipt, verify, log),
+    *(creator, asset, licence, price),
     *(fsck, backup, restore, export, drill, demo),
 )
 

@@ -33,6 +33,7 @@ ENVIRONMENTS: Final = {
     "live": record_pb2.ENVIRONMENT_LIVE,
     "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
 }
+SAME_CONTENT: Final = ("flag", "refuse")
 # Times of the whole calendar, and sizes that a 64-bit machine can map.
 _NUMBERS_MAX: Final = {
     "map_size_bytes": (1 << 63) - 1,
@@ -55,6 +56,7 @@ class Settings:
         room_reserve_bytes: how much of map and disk is kept free; writes are refused when it is reached.
         window_past_s, window_future_s: how far usage may lie behind and ahead of the clock, seconds.
         scrub_period_s: how long one round of the scrub over the whole store takes, seconds; 0 for no scrub.
+        same_content: ``flag`` or ``refuse`` an asset with content that another creator has registered.
     """
 
     directory: Path
@@ -68,6 +70,7 @@ class Settings:
     window_past_s: int = WINDOW_PAST_US // 1_000_000
     window_future_s: int = WINDOW_FUTURE_US // 1_000_000
     scrub_period_s: int = 7 * 86_400
+    same_content: str = "flag"
 
     def path(self, name: str) -> Path:
         """The place of ``key``, ``anchor`` or ``store``."""
@@ -148,6 +151,8 @@ def load(directory: Path) -> Settings:
             )
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
+    if table.get("same_content", "flag") not in SAME_CONTENT:
+        raise StartupError(f"{path}: same_content must be flag or refuse")
     paths: dict[str, Any] = {
         name: Path(table[name]) for name in ("key", "anchor", "store") if name in table
     }

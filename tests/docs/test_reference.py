@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from counterfoil import limits
-from counterfoil.errors import Busy, Conflict, InvalidInput, OutOfRange
+from counterfoil.errors import (
+    AlreadyExists,
+    Busy,
+    Conflict,
+    FailedPrecondition,
+    InvalidInput,
+    OutOfRange,
+    VersionMismatch,
+)
 from counterfoil.record import KINDS
 from counterfoil.record.problem import REASONS
 from counterfoil.v1 import log_service_pb2
@@ -23,7 +31,7 @@ from .pages import ROOT, read_page
 # Whose errors reach a caller: the server, the log under it, and the rules for records.
 ANSWERING = ("ledger/counterfoil/record", "ledger/counterfoil/log", "server/counterfoil_server")
 IMPORTING = ("server/counterfoil_cli/importing",)
-_REASON = re.compile(r"[A-Z]{2,}(_[A-Z]+)+")
+_REASON = re.compile(r"[A-Z]{2,}(_[A-Z]+)*")
 
 
 def unnamed(names: Iterable[str], text: str) -> list[str]:
@@ -58,6 +66,9 @@ def status_reasons() -> Iterator[str]:
         Conflict: Conflict("", field="", original_index=0),
         OutOfRange: OutOfRange("", size=0),
         Busy: Busy("", retry_after_s=0.0),
+        AlreadyExists: AlreadyExists("", reason="EXISTS", field=""),
+        VersionMismatch: VersionMismatch("", etag=""),
+        FailedPrecondition: FailedPrecondition("", reason="ENDED", field=""),
     }
     for kind, _, reason, *_ in TABLE:
         yield reason(made[kind] if kind in made else kind(""))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from counterfoil.keys import Signer
 from counterfoil.log import SPACES, Anchor, Appended, Log, create_log, prepare_batch
-from counterfoil.record import PAYOUT, TRAINING, USAGE, Kind
+from counterfoil.record import ASSET, CREATOR, LICENSE, PAYOUT, PRICE, TRAINING, USAGE, Kind
 from counterfoil.store import MemoryStore
 
 from ..record.samples import TIME_US, good, serialize
@@ -22,7 +22,7 @@ _SANDBOX = 2
 
 @cache
 def fuzz_log() -> Log:
-    """The log: genesis, two trainings, a payout, and two batches of usage."""
+    """The log: genesis, two trainings, a payout, two batches of usage, and an object of each kind."""
     store = MemoryStore(SPACES)
     with tempfile.TemporaryDirectory() as folder:
         # The anchor's file may go: nothing is appended after this function.
@@ -37,6 +37,9 @@ def fuzz_log() -> Log:
             ids = [f"e-{number}-{at}" for at in range(3)]
             bodies = [serialize(good(USAGE, event_id=name, receipt_ref=None)) for name in ids]
             _append(log, USAGE, bodies, ids, 3 + number)
+        for at, kind in enumerate((CREATOR, PRICE, ASSET, LICENSE)):
+            first = {} if kind in (PRICE, LICENSE) else {"replaces": None}
+            _append(log, kind, [serialize(good(kind, **first))], [f"g{at}"], 5 + at, f"g{at}")
         anchor.close()
     return log
 

@@ -154,16 +154,32 @@ def _filled(request: type[Message]) -> Iterator[bytes]:
 
 def _fill(message: Any, field: FieldDescriptor, number: int) -> None:
     if field.message_type is not None:
-        body = next(kind for kind in KINDS if kind.message.DESCRIPTOR is field.message_type)
-        filled = good(body, receipt_ref=None) if body is USAGE else good(body)
         slot = getattr(message, field.name)
-        (slot.add() if field.is_repeated else slot).CopyFrom(filled)
+        (slot.add() if field.is_repeated else slot).CopyFrom(_filled_inside(message, field, number))
     elif field.type == FieldDescriptor.TYPE_STRING:
         setattr(message, field.name, _TEXTS.get(field.name, _entry_id(number)))
     elif field.name != "page_token":
-        setattr(message, field.name, field.type == FieldDescriptor.TYPE_BOOL or number % 5)
+        value = field.type == FieldDescriptor.TYPE_BOOL or number % 5
+        setattr(message, field.name, _NUMBERS.get(str(field.full_name), value))
 
 
+def _filled_inside(message: Any, field: FieldDescriptor, number: int) -> Any:
+    """A good body of the kind that a field holds; for a message of no kind, something in every field."""
+    descriptor: Any = field.message_type
+    kind = next((kind for kind in KINDS if kind.message.DESCRIPTOR is descriptor), None)
+    if kind is None:
+        inside: Any = GetMessageClass(descriptor)()
+        for each in descriptor.fields:
+            _fill(inside, each, number)
+        return inside
+    # A first version replaces nothing; and usage refers to nothing here.
+    first = str(message.DESCRIPTOR.name).startswith("Create")
+    left_out = "receipt_ref" if kind is USAGE else "replaces" if first else ""
+    return good(kind, **({left_out: None} if left_out else {}))
+
+
+# Kinds of objects are others than the first ones.
+_NUMBERS = {"counterfoil.v1.ListVersionsRequest.kind": 5}
 _TEXTS = {
     "submitter": SUBMITTER,
     "event_id": "e-0-1",
@@ -172,6 +188,12 @@ _TEXTS = {
     "model_id": "model_xyz",
     "dataset_id": "ds_0",
     "period": "2024-02",
+    "asset_id": "asset/1",
+    "license_id": "lic:1",
+    "price_id": "price:1",
+    "object_id": "creator_42",
+    "buyer": "host_1",
+    "territory": "DE",
     "page_token": "",
 }
 

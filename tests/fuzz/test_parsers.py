@@ -35,7 +35,10 @@ LARGE = (b"[", b'{"a":', b'"', b"\\", b"\n", b" ", b"9", b"=", b"\x0a\x00", b"\x
 MANY = [b"c%d" % number for number in (*range(20_000), 19_999)]
 MANY_NAMES = (b",".join(MANY), b"{" + b",".join(b'"%b":1' % name for name in MANY) + b"}")
 # Their handlers end with a full queue, which is a refusal.
-WRITING = tuple(f"rpc-{name}" for name in ("TrainingService-R", "PayoutService-R", "UsageService"))
+WRITING = (
+    *(f"rpc-{name}" for name in ("TrainingService-R", "PayoutService-R", "UsageService")),
+    *(f"rpc-RegistryService-{verb}" for verb in ("Create", "Update", "Revoke")),
+)
 
 EACH = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 

@@ -10,6 +10,8 @@ from counterfoil.record import GENESIS, PAYOUT, TRAINING, USAGE, Kind
 from counterfoil.record.training import SIGNED_LINE
 from counterfoil.v1 import record_pb2
 
+from . import registry_samples
+
 TIME_US = 1_700_000_000_000_000
 PROVIDER = Signer.from_seed("provider", b"p" * 32)
 HOST = Signer.from_seed("model-host", b"h" * 32)
@@ -71,11 +73,12 @@ SAMPLES: tuple[tuple[Kind, dict[str, Any]], ...] = (
     (TRAINING, _TRAINING),
     (USAGE, _USAGE),
     (PAYOUT, _PAYOUT),
+    *registry_samples.SAMPLES,
 )
 GOOD = {kind.number: fields for kind, fields in SAMPLES}
 
 
-def good(kind: Kind, **changes: Any) -> Any:
+def good(kind: Kind, /, **changes: Any) -> Any:
     """The good body of a kind, with other values in some fields; None leaves a field out."""
     fields = {**GOOD[kind.number], **changes}
     return kind.message(**{name: value for name, value in fields.items() if value is not None})

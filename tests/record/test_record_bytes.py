@@ -8,9 +8,14 @@ import pytest
 
 from counterfoil.errors import InvalidInput
 from counterfoil.record import (
+    ASSET,
+    CREATOR,
     GENESIS,
     KINDS,
+    LICENSE,
     PAYOUT,
+    PRICE,
+    REVOCATION,
     TRAINING,
     USAGE,
     Kind,
@@ -29,6 +34,12 @@ UNKNOWN = (
     b"\x9d\x06" + bytes(4),
     b"\x99\x06" + bytes(8),
 )
+
+
+def first_text(kind: Kind) -> tuple[int, str]:
+    """Number and name of the first field of a kind that is a text."""
+    fields = kind.message.DESCRIPTOR.fields
+    return next((f.number, f.name) for f in fields if f.type == f.TYPE_STRING)
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN, ids=["varint", "bytes", "fixed32", "fixed64"])
@@ -87,7 +98,7 @@ def test_truncated_bodies_are_refused(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=KIND_NAMES)
 def test_text_that_is_not_utf8_is_refused(kind: Kind) -> None:
     """Text fields hold UTF-8, without surrogates and overlong forms."""
-    number = 1
+    number = first_text(kind)[0]
     for bad in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"a\x80"):
         with pytest.raises(InvalidInput) as caught:
             parse_message(kind.message, field_bytes(number, bad), "body")
@@ -112,6 +123,11 @@ CHANGES: dict[int, dict[str, Any]] = {
         "metadata": {"region": "us"},
     },
     PAYOUT.number: {"amount": "1.5", "status": 1, "metadata": {}},
+    CREATOR.number: {"replaces": None, "display_name": "x", "consents": [], "metadata": {}},
+    ASSET.number: {"creator_id": "x", "contents": [], "tags": ["x"], "visibility": 1},
+    LICENSE.number: {"buyer": None, "terms": {"commercial_use": True}, "price_id": "x"},
+    REVOCATION.number: {"kind": 6, "object_id": "x", "reason": None, "effective_time_us": 1},
+    PRICE.number: {"creator_id": None, "currency": "USD", "per_token": None, "monthly_cap": "1"},
 }
 
 
@@ -126,7 +142,7 @@ def test_the_first_differing_field_is_named(kind: Kind) -> None:
 
     starts = serialize(kind.message())
     assert first_difference(kind, logged, logged + starts) is None
-    first = next(iter(GOOD[kind.number]))
-    repeated = field_bytes(1, str(GOOD[kind.number][first]).encode()) + logged
+    number, first = first_text(kind)
+    repeated = field_bytes(number, GOOD[kind.number][first].encode()) + logged
     assert repeated != logged
     assert first_difference(kind, logged, repeated) is None

@@ -53,6 +53,11 @@ def test_every_kind_has_a_sample() -> None:
         entry.KIND_TRAINING,
         entry.KIND_USAGE,
         entry.KIND_PAYOUT,
+        entry.KIND_CREATOR,
+        entry.KIND_ASSET,
+        entry.KIND_LICENSE,
+        entry.KIND_REVOCATION,
+        entry.KIND_PRICE,
     ]
 
 

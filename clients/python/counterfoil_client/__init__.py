@@ -1,6 +1,7 @@
 """The Python client of a Counterfoil ledger.
 
     LedgerClient    writes, reads and proves; every answer is verified before it is returned
+    Registry        creators, assets, licences and prices; what ``LedgerClient.registry`` is
     UsageStream     many batches of usage over one call
     UsageReporter   what a model host embeds: events go to a disk spool at once and to the ledger in the background
 
@@ -22,6 +23,7 @@ from counterfoil_client.errors import (
     Violation,
 )
 from counterfoil_client.evidence import UsageResult
+from counterfoil_client.registry import Registered, Registry
 from counterfoil_client.reporter import ReporterStatus, UsageReporter
 from counterfoil_client.stream import UsageStream
 
@@ -30,6 +32,8 @@ __all__ = [
     "UsageStream",
     "UsageReporter",
     "ReporterStatus",
+    "Registered",
+    "Registry",
     "RejectedEvent",
     "UsageResult",
     "RECEIPT_FORMATS",

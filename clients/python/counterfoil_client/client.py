@@ -46,8 +46,9 @@ from counterfoil.v1.usage_service_pb2 import (
 )
 from counterfoil_client.chance import new_id
 from counterfoil_client.entries import check_entries
-from counterfoil_client.evidence import UsageResult, check_write
-from counterfoil_client.reading import LOG_SERVICE, list_entries, prover, tail_entries
+from counterfoil_client.evidence import UsageResult
+from counterfoil_client.reading import LOG_SERVICE, list_entries, pages, prover, tail_entries
+from counterfoil_client.registry import Registry
 from counterfoil_client.requests import event_bodies, format_append_usage, format_write
 from counterfoil_client.session import Session
 from counterfoil_client.stream import OnAck, UsageStream
@@ -126,6 +127,11 @@ class LedgerClient:
     def close(self) -> None:
         """Close the connection; calls that are under way end."""
         self._transport.close()
+
+    @property
+    def registry(self) -> Registry:
+        """Creators, assets, licences and prices."""
+        return Registry(self._session)
 
     @property
     def trusted_on_first_use(self) -> bool:
@@ -313,13 +319,8 @@ class LedgerClient:
         request = ListTrainingsRequest(
             creator_id=creator_id, model_id=model_id, dataset_id=dataset_id, page_size=page_size
         )
-        while True:
-            path = _TRAINING_SERVICE + "ListTrainings"
-            page = self._transport.unary(path, request, ListTrainingsResponse)
-            yield from page.trainings
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
+        path = _TRAINING_SERVICE + "ListTrainings"
+        return pages(self._transport, path, request, ListTrainingsResponse, "trainings")
 
     def payouts(
         self, *, creator_id: str = "", period: str = "", page_size: int = PAGE_SIZE_MAX
@@ -330,13 +331,8 @@ class LedgerClient:
             LedgerError: a call failed.
         """
         request = ListPayoutsRequest(creator_id=creator_id, period=period, page_size=page_size)
-        while True:
-            path = _PAYOUT_SERVICE + "ListPayouts"
-            page = self._transport.unary(path, request, ListPayoutsResponse)
-            yield from page.payouts
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
+        path = _PAYOUT_SERVICE + "ListPayouts"
+        return pages(self._transport, path, request, ListPayoutsResponse, "payouts")
 
     def usage_event(self, event_id: str, submitter: str | None = None) -> GetUsageEventResponse:
         """One event by its identity, (submitter, event_id). As the ledger tells it: ``get_entry`` has the evidence.
@@ -379,13 +375,11 @@ class LedgerClient:
         request_id: str | None,
         answer_type: type[Written],
     ) -> Written:
-        log = self._session.log
         request_id = new_id() if request_id is None else request_id
         raw = body if isinstance(body, bytes) else body.SerializeToString(deterministic=True)
         request = format_write(self.submitter, request_id, raw)
         answer = self._transport.unary(path, request, answer_type)
-        verified = check_write(log.writer, answer.receipt, kind, message, request_id, raw)
+        verified = self._session.check_written(answer.receipt, kind, message, request_id, raw)
         if (answer.index, answer.time_us) != (verified.index, verified.time_us):
             raise VerificationError("the answer names another index or time than its receipt")
-        log.memory.see(verified)
         return answer

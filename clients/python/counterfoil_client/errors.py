@@ -14,7 +14,7 @@ A LedgerError says what the ledger said. It carries the parts of the ``google.rp
 (https://google.aip.dev/193).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ class LedgerError(CounterfoilError):
     Attributes:
         code: the canonical code in capitals, such as ``"NOT_FOUND"`` or ``"UNAVAILABLE"``.
         reason: the fixed word of ErrorInfo, such as ``"TIME_OUTSIDE_WINDOW"``; empty when the ledger gave none.
+        metadata: what ErrorInfo says beside it, such as the ``etag`` of the newest version.
         violations: the fields that broke a rule.
         retry_after_s: how long the ledger asks to wait, in seconds; None when it does not say.
     """
@@ -53,10 +54,12 @@ class LedgerError(CounterfoilError):
         reason: str = "",
         violations: Iterable[Violation] = (),
         retry_after_s: float | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
+        self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.retry_after_s = retry_after_s
 
@@ -94,9 +97,10 @@ def ledger_error(error: grpc.RpcError) -> LedgerError:
     code = error.code() or grpc.StatusCode.UNKNOWN
     message = f"{code.name}: {error.details() or 'the ledger gave no message'}"
     reason, violations, retry_after_s = "", list[Violation](), None
+    metadata: dict[str, str] = {}
     for detail in _details(error):
         if isinstance(detail, error_details_pb2.ErrorInfo):
-            reason = detail.reason
+            reason, metadata = detail.reason, dict(detail.metadata)
         elif isinstance(detail, error_details_pb2.BadRequest):
             violations += [
                 Violation(each.field, each.description, each.reason)
@@ -105,7 +109,12 @@ def ledger_error(error: grpc.RpcError) -> LedgerError:
         elif isinstance(detail, error_details_pb2.RetryInfo):
             retry_after_s = max(0.0, detail.retry_delay.ToNanoseconds() / 1e9)
     return LedgerError(
-        message, code=code.name, reason=reason, violations=violations, retry_after_s=retry_after_s
+        message,
+        code=code.name,
+        reason=reason,
+        metadata=metadata,
+        violations=violations,
+        retry_after_s=retry_after_s,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import grpc
+from google.protobuf.message import Message
 
 from counterfoil.errors import VerificationError
 from counterfoil.note import Checkpoint
@@ -56,6 +57,22 @@ def list_entries(
             expected = entries[-1].index + 1
             check_entries(entries, checkpoints.covering(expected), prover(transport))
         yield from entries
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
+
+
+def pages(
+    transport: Transport, path: str, request: Any, answer: type[Message], items: str
+) -> Iterator[Any]:
+    """The items of a list, page after page, as the ledger tells them; ``items`` is what its answers call them.
+
+    Raises:
+        LedgerError: a call failed.
+    """
+    while True:
+        page: Any = transport.unary(path, request, answer)
+        yield from getattr(page, items)
         if not page.next_page_token:
             return
         request.page_token = page.next_page_token

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from google.protobuf.message import Message
+
 from counterfoil.errors import VerificationError
 from counterfoil.limits import PAGE_SIZE_MAX
 from counterfoil.note import NO_QUORUM, Checkpoint, Policy
@@ -20,7 +22,7 @@ from counterfoil.v1.log_service_pb2 import (
     GetReceiptResponse,
 )
 from counterfoil.v1.usage_service_pb2 import AppendUsageResponse
-from counterfoil_client.evidence import UsageResult, Writer, check_usage
+from counterfoil_client.evidence import UsageResult, Writer, check_usage, check_write
 from counterfoil_client.reading import LOG_SERVICE, list_entries
 from counterfoil_client.transport import Transport
 from counterfoil_client.trust import CheckpointMemory
@@ -115,6 +117,19 @@ class Session:
         for verified in result.receipts:
             log.memory.see(verified)
         return result
+
+    def check_written(
+        self, receipt: bytes, kind: int, message: type[Message], request_id: str, body: bytes
+    ) -> VerifiedReceipt:
+        """Verify the receipt of one record against what was sent; see :func:`check_write`.
+
+        Raises:
+            VerificationError: it is not good for this record.
+        """
+        log = self.log
+        verified = check_write(log.writer, receipt, kind, message, request_id, body)
+        log.memory.see(verified)
+        return verified
 
     def check_receipt(self, asked: str, answer: GetReceiptResponse, form: str) -> None:
         """Verify that an answer is a receipt of this form, by this log, for the entry that was asked for.

@@ -15,6 +15,7 @@ from counterfoil.limits import MESSAGE_SIZE_BYTES_MAX, MIB
 from counterfoil.v1 import (
     log_service_pb2,
     payout_service_pb2,
+    registry_service_pb2,
     training_service_pb2,
     usage_service_pb2,
 )
@@ -33,7 +34,13 @@ _RECONNECT_MS_MAX: Final = 5_000
 _KEEPALIVE_MS: Final = 310_000
 _KEEPALIVE_TIMEOUT_MS: Final = 20_000
 
-_PROTOS: Final = (log_service_pb2, training_service_pb2, usage_service_pb2, payout_service_pb2)
+_PROTOS: Final = (
+    log_service_pb2,
+    training_service_pb2,
+    usage_service_pb2,
+    payout_service_pb2,
+    registry_service_pb2,
+)
 
 
 def _service_config() -> str:

@@ -35,6 +35,7 @@ from counterfoil.log.layout import (
     unseal,
 )
 from counterfoil.log.nodes import write_tiles
+from counterfoil.log.registry.apply import REFUSALS, Registry
 from counterfoil.log.runs import add_entries
 from counterfoil.log.state import State, format_state, read_state
 from counterfoil.note import parse_checkpoint, sign_checkpoint
@@ -122,7 +123,7 @@ def append_group(
     for number, batch in enumerate(batches):
         try:
             results.append(_append_batch(group, batch, suspects[number], seen))
-        except (Conflict, InvalidInput) as error:
+        except (Conflict, *REFUSALS) as error:
             results.append(error)
     checkpoint = _finish(group, state, signer)
     nodes.size = tree.size
@@ -157,6 +158,9 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
             field=str(conflict.field),
             original_index=conflict.index,
         )
+    registry = Registry(group.transaction, group.transaction)
+    if batch.change is not None and positions:
+        registry.check(batch.change, group.time_us, exclusive=batch.exclusive)
     seen.remember(batch, suspects, positions, first)
     if batch.stream_id:
         _advance_stream(group.transaction, batch)
@@ -182,6 +186,8 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
     )
     hashes = chain_batch(head.kind, head.time_us, head.previous, commitments)
     _store_batch(group, head, hashes, commitments, salts, bodies)
+    if batch.change is not None:
+        registry.apply(batch.change, first, group.time_us)
     _list_in_catalog(group, batch, None if whole else np.asarray(positions), first, len(positions))
     return Appended(head, positions, hashes, existing, group.nodes, b"")
 

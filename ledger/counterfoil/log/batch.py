@@ -8,7 +8,7 @@ import numpy as np
 from counterfoil.entry import commit_batch, derive_salts, frame_records, record_prefix
 from counterfoil.log.fingerprint import Fingerprints, fingerprints
 from counterfoil.packed import Hashes, Packed
-from counterfoil.record import Kind
+from counterfoil.record import Change, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Batch:
         salt_seed: 32 random bytes. commitments: one for each record, with the salts of this seed.
         atomic: one record that conflicts refuses them all.
         stream_id, sequence: which batch of which stream it is; empty and 0 outside streams.
+        change: what its one record changes in the registry; None for kinds that change nothing there.
+        exclusive: content that another creator has registered refuses it.
     """
 
     kind: Kind
@@ -36,6 +38,8 @@ class Batch:
     atomic: bool = False
     stream_id: str = ""
     sequence: int = 0
+    change: Change | None = None
+    exclusive: bool = False
 
 
 def identity_domain(kind: Kind, submitter: str) -> str:
@@ -74,8 +78,13 @@ def prepare_batch(
     atomic: bool = False,
     stream_id: str = "",
     sequence: int = 0,
+    exclusive: bool = False,
 ) -> Batch:
-    """Commit to a batch and take the fingerprints of its identities; the bodies have been checked before."""
+    """Commit to a batch and take the fingerprints of its identities; the bodies have been checked before.
+
+    Raises:
+        ValueError: there are several records that change the registry; each must be a batch of its own.
+    """
     packed = Packed.of(bodies)
     prefix = record_prefix(submitter, environment, request_id, backfill)
     salts = derive_salts(salt_seed, len(packed))
@@ -92,7 +101,17 @@ def prepare_batch(
         atomic=atomic,
         stream_id=stream_id,
         sequence=sequence,
+        change=_change(kind, packed),
+        exclusive=exclusive,
     )
+
+
+def _change(kind: Kind, bodies: Sequence[bytes]) -> Change | None:
+    if kind.change is None:
+        return None
+    if len(bodies) != 1:
+        raise ValueError(f"{len(bodies)} records of kind {kind.name} in one batch; one is allowed")
+    return kind.change(kind.message.FromString(bodies[0]))
 
 
 def term_prints(secret: bytes, kind: Kind, bodies: Sequence[bytes]) -> Fingerprints:

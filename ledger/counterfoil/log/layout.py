@@ -9,8 +9,10 @@
     run          run, chunk                   fingerprints and indexes of a sorted run
     checkpoint   size                         the checkpoint signed at that size: a note, and a checksum
     stream       submitter, stream id         the last durable batch sequence of a stream
+    registry     what it is listed under      the rows of creators, assets, licences, prices (see registry/rows.py)
 
-Nothing is a row per record, and nothing that was written is rewritten but the last partial tile of each level. Leaf
+Nothing is a row per record but what is in the registry, where changes are rare; and nothing that was written is rewritten
+but these, and the last partial tile of each level. Leaf
 hashes lie with their batch instead of in level-0 tiles: a full tile of 8,192 bytes takes three pages of 4,096, and a
 partial one would be rewritten at each commit (docs/adr/0003). Tiles of level 0 are made from these hashes when read.
 """
@@ -32,7 +34,8 @@ TILE: Final = "tile"
 RUN: Final = "run"
 CHECKPOINT: Final = "checkpoint"
 STREAM: Final = "stream"
-SPACES: Final = (META, BATCH, TILE, RUN, CHECKPOINT, STREAM)
+REGISTRY: Final = "registry"
+SPACES: Final = (META, BATCH, TILE, RUN, CHECKPOINT, STREAM, REGISTRY)
 
 FORMAT_VERSION: Final = 2
 FORMAT_KEY: Final = b"format"

@@ -60,10 +60,15 @@ def read_entry(snapshot: Snapshot, index: int) -> Entry:
         IntegrityError: what is stored of it contradicts itself.
     """
     _check_index(snapshot, index)
-    return _read_logged(snapshot, index)
+    return read_logged(snapshot, index)
 
 
-def _read_logged(snapshot: Snapshot, index: int) -> Entry:
+def read_logged(snapshot: Snapshot, index: int) -> Entry:
+    """An entry that the log must have; in a transaction also one that it has just appended.
+
+    Raises:
+        IntegrityError: what is stored of it contradicts itself.
+    """
     return next(_entries_of(snapshot, find_part(snapshot, index), index, index + 1))
 
 
@@ -169,7 +174,7 @@ def list_entries(
     prints = [term_print(secret, kind, term, value) for term, value in wanted.items()]
     at_a_time = limit if len(prints) == 1 else max(limit, _INDEXES_AT_A_TIME)
     entries = (
-        _read_logged(snapshot, index)
+        read_logged(snapshot, index)
         for index in _find_common(snapshot, prints, first_index, at_a_time)
     )
     matching = (entry for entry in entries if entry.kind is kind and _matches(entry, wanted))

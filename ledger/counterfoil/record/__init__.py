@@ -3,9 +3,14 @@
 A new kind is one new file with one ``Kind`` and one line in ``KINDS``.
 """
 
+from counterfoil.record.asset import ASSET
+from counterfoil.record.change import Change, Reference
+from counterfoil.record.creator import CREATOR
 from counterfoil.record.genesis import GENESIS
+from counterfoil.record.history import History, Version
 from counterfoil.record.ids import EntryId, format_id, parse_id
 from counterfoil.record.kind import Kind
+from counterfoil.record.license import LICENSE
 from counterfoil.record.parsing import (
     ReceivedBatch,
     parse_append_usage,
@@ -13,24 +18,38 @@ from counterfoil.record.parsing import (
     parse_stream_batch,
 )
 from counterfoil.record.payout import PAYOUT
+from counterfoil.record.price import PRICE
 from counterfoil.record.problem import Problem
+from counterfoil.record.revocation import REVOCATION
 from counterfoil.record.training import TRAINING
 from counterfoil.record.usage import USAGE
 
-KINDS: tuple[Kind, ...] = (GENESIS, TRAINING, USAGE, PAYOUT)
+KINDS: tuple[Kind, ...] = (
+    *(GENESIS, TRAINING, USAGE, PAYOUT),
+    *(CREATOR, ASSET, LICENSE, REVOCATION, PRICE),
+)
 KIND_BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 __all__ = [
+    "ASSET",
+    "CREATOR",
     "GENESIS",
     "KINDS",
     "KIND_BY_NUMBER",
+    "LICENSE",
     "PAYOUT",
+    "PRICE",
+    "REVOCATION",
     "TRAINING",
     "USAGE",
+    "Change",
     "EntryId",
+    "History",
     "Kind",
     "Problem",
     "ReceivedBatch",
+    "Version",
+    "Reference",
     "format_id",
     "parse_append_usage",
     "parse_message",

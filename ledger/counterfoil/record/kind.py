@@ -6,6 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from counterfoil.record.change import Change
 from counterfoil.record.problem import Problem
 
 
@@ -20,6 +21,7 @@ class Kind:
         check: problems of a body, given the parsed message and its exact bytes.
         terms: what the catalog lists such records under, as (term, value).
         identity: the id that makes the record one of a kind for its submitter, given the request_id and the body.
+        change: what the record changes in the registry; None for kinds that change nothing there.
     """
 
     number: int
@@ -29,6 +31,7 @@ class Kind:
     check: Callable[[Any, bytes], Iterator[Problem]]
     terms: Callable[[Any], Mapping[str, str]]
     identity: Callable[[str, Any], str]
+    change: Callable[[Any], Change] | None = None
 
 
 def by_request_id(request_id: str, _body: Any) -> str:

@@ -1,4 +1,4 @@
-"""Kind 4: a payout. Money is an exact decimal in text; a float never touches it."""
+"""Kind 4: a payout: money owed or sent to a creator for a period."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,13 +7,11 @@ from typing import Any
 from counterfoil.entry import KIND_PAYOUT
 from counterfoil.record import problem
 from counterfoil.record.kind import Kind, by_request_id
+from counterfoil.record.money import check_amount, check_currency
 from counterfoil.record.problem import Problem
 from counterfoil.record.text import check_id, check_metadata, check_text
 from counterfoil.v1 import record_pb2
 
-# Up to 18 digits before the point and 18 after it; no sign, no exponent, no leading zeros.
-_AMOUNT = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _MONTH = r"(0[1-9]|1[0-2])"
 _PERIOD = re.compile(rf"[0-9]{{4}}(-{_MONTH}(-(0[1-9]|[12][0-9]|3[01]))?)?")
 
@@ -23,13 +21,11 @@ def _check(body: Any, _raw: bytes) -> Iterator[Problem]:
     yield from check_id(body.tx_ref, "tx_ref", required=False)
     yield from check_text(body.method, "method", length_max=64)
     yield from check_metadata(body.metadata, "metadata")
-    for field, pattern, told in (
-        ("amount", _AMOUNT, 'amount must be an exact decimal such as "1.50", not negative'),
-        ("currency", _CURRENCY, "currency must be three capital letters (ISO 4217)"),
-        ("period", _PERIOD, 'period must be "YYYY", "YYYY-MM" or "YYYY-MM-DD"'),
-    ):
-        if not pattern.fullmatch(getattr(body, field)):
-            yield Problem(0, field, problem.MALFORMED, told)
+    yield from check_amount(body.amount, "amount")
+    yield from check_currency(body.currency, "currency")
+    if not _PERIOD.fullmatch(body.period):
+        told = 'period must be "YYYY", "YYYY-MM" or "YYYY-MM-DD"'
+        yield Problem(0, "period", problem.MALFORMED, told)
     if body.status not in record_pb2.PayoutStatus.values() or not body.status:
         yield Problem(0, "status", problem.MISSING, "status must say where the payout stands")
 

@@ -8,12 +8,12 @@ from counterfoil.entry import KIND_TRAINING
 from counterfoil.errors import VerificationError
 from counterfoil.keys import KEY_TYPE_ED25519, Verifier
 from counterfoil.limits import (
-    ARTIFACTS_MAX,
     PARTS_PER_MILLION,
     PARTY_SIGNATURES_MAX,
     TIME_US_MAX,
 )
 from counterfoil.record import problem
+from counterfoil.record.artifacts import check_artifacts
 from counterfoil.record.kind import Kind, by_request_id
 from counterfoil.record.problem import Problem
 from counterfoil.record.text import check_id, check_metadata, check_text
@@ -23,7 +23,6 @@ from counterfoil.wire import parse_fields
 SIGNED_LINE = b"counterfoil.v1/proof-of-training\n"
 _SIGNATURES = record_pb2.ProofOfTraining.SIGNATURES_FIELD_NUMBER
 _HASH = re.compile(r"(sha256|blake3):[0-9a-f]{64}")
-_HASH_SIZE = 32
 
 
 def signed_bytes(body: bytes) -> bytes:
@@ -61,28 +60,8 @@ def _check(body: Any, raw: bytes) -> Iterator[Problem]:
     if not 0 <= body.training_time_us <= TIME_US_MAX:
         told = "training_time_us is microseconds since 1970, up to the year 9999"
         yield Problem(0, "training_time_us", problem.ABSURD, told)
-    yield from _check_artifacts(body)
+    yield from check_artifacts(body.artifacts, "artifacts")
     yield from _check_signatures(body, raw)
-
-
-def _check_artifacts(body: Any) -> Iterator[Problem]:
-    if len(body.artifacts) > ARTIFACTS_MAX:
-        told = f"{len(body.artifacts)} artifacts; at most {ARTIFACTS_MAX} are allowed"
-        yield Problem(0, "artifacts", problem.TOO_MANY, told)
-        return
-    for at, artifact in enumerate(body.artifacts):
-        where = f"artifacts[{at}]"
-        yield from check_text(artifact.name, f"{where}.name", length_max=512)
-        if artifact.size_bytes < 0:
-            told = f"{where}.size_bytes must not be negative"
-            yield Problem(0, f"{where}.size_bytes", problem.NEGATIVE, told)
-        for name, digest in (("sha256", artifact.sha256), ("blake3", artifact.blake3)):
-            if digest and len(digest) != _HASH_SIZE:
-                told = f"{where}.{name} has {len(digest)} bytes; a fingerprint has {_HASH_SIZE}"
-                yield Problem(0, f"{where}.{name}", problem.MALFORMED, told)
-        if not artifact.sha256 and not artifact.blake3:
-            told = f"{where} needs a sha256 or blake3 fingerprint"
-            yield Problem(0, f"{where}.sha256", problem.MISSING, told)
 
 
 def _check_signatures(body: Any, raw: bytes) -> Iterator[Problem]:

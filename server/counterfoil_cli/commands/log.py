@@ -99,7 +99,10 @@ def tail(
     ] = False,
     kind: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="Only these: genesis, training, usage or payout."),
+        typer.Option(
+            metavar="KIND",
+            help="Only these: genesis, training, usage, payout, creator, asset, license, revocation or price.",
+        ),
     ] = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,

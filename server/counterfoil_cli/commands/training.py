@@ -1,14 +1,16 @@
 """`counterfoil training record`: say which data went into which model."""
 
-import re
-from collections.abc import Iterable
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from counterfoil.limits import PARTS_PER_MILLION
+from counterfoil_cli.arguments import (
+    fingerprint_artifacts,
+    parse_pairs,
+    parse_portion,
+    parse_when,
+)
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
     CommandError,
@@ -21,16 +23,11 @@ from counterfoil_cli.console import (
     say,
     write_file,
 )
-from counterfoil_cli.progress import progress
-
-if TYPE_CHECKING:
-    from counterfoil_cli.fingerprint import Fingerprint
 
 _EPILOG = example(
     "counterfoil training record --dataset ds_1 --creator creator_42 --model model_xyz \\",
     "    --artifact corpus-1.parquet --artifact corpus-2.parquet --license CC-BY-4.0 --portion 25%",
 )
-_PORTION = re.compile(r"(\d{1,7}(?:\.\d{1,18})?)(%|ppm)?", re.ASCII)
 
 
 def register(app: typer.Typer) -> None:
@@ -102,31 +99,23 @@ def record(
     """
     from hashlib import sha256
 
-    from counterfoil.v1.record_pb2 import Artifact, ProofOfTraining
+    from counterfoil.v1.record_pb2 import ProofOfTraining
 
     # Everything that can be wrong with the options comes before the long work on files.
-    evidence_facts = _pairs("--evidence", evidence or [])
-    other_facts = _pairs("--metadata", metadata or [])
-    portion_ppm, time_us = parse_portion(portion), _time_us(time)
+    evidence_facts = parse_pairs("--evidence", evidence or [])
+    other_facts = parse_pairs("--metadata", metadata or [])
+    portion_ppm, time_us = parse_portion(portion), parse_when("--time", time)
     if not artifact and not artifact_hash:
         raise CommandError(
             "say what the content is: --artifact FILE, or --artifact-hash sha256:<64 hex digits>"
         )
-    prints = _fingerprints(artifact or [])
+    artifacts = fingerprint_artifacts(artifact or [])
     body = ProofOfTraining(
         dataset_id=dataset,
         creator_id=creator,
         model_id=model,
         artifact_hash=artifact_hash,
-        artifacts=[
-            Artifact(
-                name=each.path.name,
-                size_bytes=each.size_bytes,
-                sha256=each.sha256,
-                blake3=each.blake3,
-            )
-            for each in prints
-        ],
+        artifacts=artifacts,
         license=licence,
         notes=notes,
         evidence=evidence_facts,
@@ -150,12 +139,12 @@ def record(
                 "receipt_file": str(output) if output else None,
                 "artifacts": [
                     {
-                        "name": each.path.name,
+                        "name": each.name,
                         "size_bytes": each.size_bytes,
                         "sha256": each.sha256.hex(),
                         "blake3": each.blake3.hex(),
                     }
-                    for each in prints
+                    for each in artifacts
                 ],
             }
         )
@@ -165,55 +154,3 @@ def record(
         say(
             f"Fetch a receipt to keep: counterfoil receipt {answer.training_id} -o training.tlog-proof"
         )
-
-
-def parse_portion(text: str | None) -> int:
-    """Parts per million from "25%", "0.25" or "250000ppm"; 0, which means not stated, for None.
-
-    Raises:
-        CommandError: it is none of these, more than everything, or finer than a millionth.
-    """
-    if text is None:
-        return 0
-    match = _PORTION.fullmatch(text.strip())
-    if match:
-        number = Decimal(match[1])
-        parts = number * {"%": 10_000, "ppm": 1, None: PARTS_PER_MILLION}[match[2]]
-        if parts == int(parts) and parts <= PARTS_PER_MILLION:
-            return int(parts)
-    raise CommandError(
-        f"--portion {text}: say 25%, 0.25 or 250000ppm, at most all of it and no finer than a millionth"
-    )
-
-
-def _fingerprints(paths: list[Path]) -> "list[Fingerprint]":
-    from counterfoil_cli.fingerprint import fingerprint_files, total_size_bytes
-
-    if not paths:
-        return []
-    with progress("Fingerprinting", total_size_bytes(paths), in_bytes=True) as advance:
-        return fingerprint_files(paths, advance)
-
-
-def _pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise CommandError(f"{option} {text} is not KEY=VALUE")
-        if key in pairs:
-            raise CommandError(f"{option} {key} is given twice; keep one of them")
-        pairs[key] = value
-    return pairs
-
-
-def _time_us(text: str | None) -> int:
-    from counterfoil_cli.importing.rows import RowError
-    from counterfoil_cli.importing.values import parse_time_us
-
-    if text is None:
-        return 0
-    try:
-        return parse_time_us("--time", text)
-    except RowError as error:
-        raise CommandError(f"--time: {error.message}") from error

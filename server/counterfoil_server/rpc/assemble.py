@@ -27,6 +27,8 @@ _WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
 class Servicer:
     """What a service's class must say: which service it is, and which unary methods write to the log.
 
+    ``RARE`` are those of them that come so seldom that they may stand in one line with the reads.
+
     Each method of the service is a coroutine or an asynchronous generator of the same name in snake case, with one
     argument: the parsed request; the raw bytes for those in ``WRITES``, because what came is what is logged; or an
     iterator of raw bytes for client streams.
@@ -34,6 +36,7 @@ class Servicer:
 
     DESCRIPTOR: ServiceDescriptor
     WRITES: frozenset[str] = frozenset()
+    RARE: frozenset[str] = frozenset()
 
 
 def add_service(server: grpc.aio.Server, servicer: Servicer, push_back: PushBack) -> None:
@@ -44,7 +47,7 @@ def add_service(server: grpc.aio.Server, servicer: Servicer, push_back: PushBack
     """
     service = servicer.DESCRIPTOR
     methods = {method.name: _make_method(servicer, method, push_back) for method in service.methods}
-    writes = {name: methods.pop(name) for name in servicer.WRITES}
+    writes = {name: methods.pop(name) for name in servicer.WRITES - servicer.RARE}
     handler = grpc.method_handlers_generic_handler(service.full_name, methods)
     server.add_generic_rpc_handlers((handler,))
     server.add_registered_method_handlers(service.full_name, writes)

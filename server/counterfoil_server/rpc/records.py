@@ -9,7 +9,14 @@ from typing import Any, NamedTuple, TypeVar
 from blake3 import blake3
 from google.protobuf.message import Message
 
-from counterfoil.errors import Conflict, InvalidInput, NotFound, VerificationError
+from counterfoil.errors import (
+    AlreadyExists,
+    Conflict,
+    FailedPrecondition,
+    InvalidInput,
+    NotFound,
+    VerificationError,
+)
 from counterfoil.limits import BODY_SIZE_BYTES_MAX
 from counterfoil.log import Entry, prepare_batch
 from counterfoil.log.read import list_entries, read_entry, read_receipt, resolve_id
@@ -47,13 +54,23 @@ class Recorded(NamedTuple):
 
 
 async def record_one(
-    ledger: Ledger, kind: Kind, request_class: type[Message], data: bytes, body_field: str
+    ledger: Ledger,
+    kind: Kind,
+    request_class: type[Message],
+    data: bytes,
+    body_field: str,
+    *,
+    exclusive: bool = False,
 ) -> Recorded:
     """Check and log the one record in a request with ``submitter``, ``request_id`` and a body.
+
+    Args:
+        exclusive: refuse content that another creator has registered.
 
     Raises:
         InvalidInput: the record is not acceptable.
         Conflict: the request_id was used for another record.
+        NotFound, AlreadyExists, VersionMismatch, FailedPrecondition: the registry does not allow it.
     """
     request: Any = parse_message(request_class, data, "request")
     body = _cut_body(data, request_class, body_field)
@@ -77,8 +94,14 @@ async def record_one(
         environment=ledger.log.environment,
         salt_seed=fresh_seed(),
         request_id=request_id,
+        exclusive=exclusive,
     )
-    appended = await ledger.sequencer.offer(batch)
+    try:
+        appended = await ledger.sequencer.offer(batch)
+    except (AlreadyExists, FailedPrecondition, InvalidInput) as error:
+        # The log knows the body, and not what the request calls it.
+        error.field = f"{body_field}.{error.field}"
+        raise
     if appended.head is not None:
         receipt = make_receipt(appended, appended.head, body, batch.commitments[0])
         name = format_id(kind.id_prefix, receipt.index, leaf_hash(receipt.leaf))

@@ -14,9 +14,11 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from counterfoil.errors import (
+    AlreadyExists,
     Busy,
     Conflict,
     CounterfoilError,
+    FailedPrecondition,
     IntegrityError,
     InvalidInput,
     NotFound,
@@ -24,6 +26,7 @@ from counterfoil.errors import (
     OutOfRange,
     Stopping,
     StoreFull,
+    VersionMismatch,
 )
 
 DOMAIN: Final = "counterfoil"
@@ -47,6 +50,13 @@ def _invalid(error: InvalidInput) -> Sequence[Message]:
         field=field, description=str(error), reason=error.reason
     )
     return [error_details_pb2.BadRequest(field_violations=[violation])]
+
+
+def _unmet(error: FailedPrecondition) -> Sequence[Message]:
+    violation = error_details_pb2.PreconditionFailure.Violation(
+        type=error.reason, subject=error.field, description=str(error)
+    )
+    return [error_details_pb2.PreconditionFailure(violations=[violation])]
 
 
 def _nothing(_error: Any) -> Sequence[Message]:
@@ -76,6 +86,27 @@ TABLE: Final[tuple[Row, ...]] = (
         lambda _error: "CONFLICT",
         lambda error: {"field": error.field, "original_index": str(error.original_index)},
         _nothing,
+    ),
+    (
+        AlreadyExists,
+        grpc.StatusCode.ALREADY_EXISTS,
+        lambda error: str(error.reason),
+        lambda error: {"field": error.field} | ({"etag": error.etag} if error.etag else {}),
+        _nothing,
+    ),
+    (
+        VersionMismatch,
+        grpc.StatusCode.ABORTED,
+        lambda _error: "ETAG_MISMATCH",
+        lambda error: {"etag": error.etag},
+        _nothing,
+    ),
+    (
+        FailedPrecondition,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        lambda error: str(error.reason),
+        lambda error: {"field": error.field},
+        _unmet,
     ),
     (NotFound, grpc.StatusCode.NOT_FOUND, lambda _error: "NOT_FOUND", lambda _error: {}, _nothing),
     (

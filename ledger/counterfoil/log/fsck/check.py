@@ -2,7 +2,7 @@
 
 Checked are first the pages of the store; then, in one pass over the batches, record, commitment, leaf, chain, tree,
 tiles, and each signed checkpoint at its size (see walk.py); then the catalog (which is the duplicate check), the
-streams, the state, and the anchor. It reads in short snapshots, so that a server may go on writing beside it.
+registry, the streams, the state, and the anchor. It reads in short snapshots, so that a server may go on writing beside it.
 """
 
 from typing import Final
@@ -13,6 +13,7 @@ from counterfoil.keys import Verifier
 from counterfoil.log.anchor import Anchor
 from counterfoil.log.append import read_stream
 from counterfoil.log.fsck.catalog import CatalogCheck
+from counterfoil.log.fsck.registry import RegistryCheck
 from counterfoil.log.fsck.report import Progress, Report
 from counterfoil.log.fsck.walk import Walk
 from counterfoil.log.layout import CHECKPOINT, TILE, BatchPart, index_key, parse_index_key, unseal
@@ -34,6 +35,7 @@ class _Check:
         self.report = Report()
         self.walk = Walk(self.report, verifier, self._visit)
         self.catalog = CatalogCheck(self.report, secret)
+        self.registry = RegistryCheck(self.report)
         self.streams: dict[tuple[str, str], int] = {}
         self.readable = True
 
@@ -42,12 +44,15 @@ class _Check:
         while self.walk.next_index < size:
             with self.store.snapshot() as snapshot:
                 self.walk.advance(snapshot, size, _RECORDS_AT_A_TIME)
+                if self.readable and self.walk.complete:
+                    self.registry.replay(snapshot)
             progress(min(self.walk.next_index, size), size)
         self.walk.check_signed()
 
     def _visit(self, _: Snapshot, part: BatchPart) -> None:
         try:
             self.catalog.add(part)
+            self.registry.add(part)
             self._note_stream(part)
         except (IntegrityError, VerificationError, KeyError) as error:
             # The records of this part were found damaged above, or are of no known kind: the catalog of the
@@ -66,6 +71,7 @@ class _Check:
         with self.store.snapshot() as snapshot:
             if self.readable and self.walk.complete:
                 self._compare_catalog(snapshot, size)
+                self.registry.compare(snapshot, size)
             for (submitter, stream_id), sequence in self.streams.items():
                 try:
                     last = read_stream(snapshot, submitter, stream_id)
@@ -133,6 +139,7 @@ def check_log(
         check.report.add(index, "store", f"{error}; what follows was not checked")
     finally:
         check.catalog.close()
+        check.registry.close()
     return check.report
 
 

@@ -6,9 +6,10 @@ A round covers what the log held when it began: the scrub's pace does not follow
 down. So rot in what one round has seen is found at most one period after it came about, while the server runs; what was
 written since the round began is seen for the first time in the next one.
 
-It does what fsck does with each batch, and looks for each record in the catalog. The chunks of the catalog have their turn
+It does what fsck does with each batch, and looks for each record in the catalog, and in the registry if it changes
+that. The chunks of the catalog have their turn
 beside that: in a round each is due at a place that follows from its checksum, which is as good as random. What fsck finds
-beyond that by comparing whole sets (lines of the catalog that no entry gives, tiles beyond the tree, the anchor) it leaves
+beyond that by comparing whole sets (lines of the catalog and rows of the registry that no entry gives, tiles beyond the tree, the anchor) it leaves
 to fsck.
 """
 
@@ -24,8 +25,10 @@ from counterfoil.log.fsck.report import Fault, Report
 from counterfoil.log.fsck.walk import Walk
 from counterfoil.log.layout import BatchPart
 from counterfoil.log.nodes import find_part
+from counterfoil.log.registry.read import find_missing_rows
 from counterfoil.log.runs import read_checked, read_runs
 from counterfoil.log.state import read_state
+from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot, Store
 
 # How many records are read in one look: some tens of milliseconds, also when it has fallen behind.
@@ -126,6 +129,7 @@ class Scrub:
             for index in find_unlisted(snapshot, self._secret, part):
                 told = "the entry is not in the catalog where it belongs"
                 self._report.add(index, "catalog", told)
+            self._check_registry(snapshot, part)
             self._check_stream(snapshot, part)
         except IntegrityError as error:
             # A chunk of the catalog is one fault for all entries that need it.
@@ -133,6 +137,14 @@ class Scrub:
             self._report.add(error.index, what, str(error))
         except (VerificationError, KeyError) as error:
             self._report.add(part.first, "record", str(error))
+
+    def _check_registry(self, snapshot: Snapshot, part: BatchPart) -> None:
+        if KIND_BY_NUMBER[part.head.kind].change is None:
+            return
+        for index in range(part.first, part.first + part.count):
+            missing = find_missing_rows(snapshot, index)
+            if missing is not None:
+                self._report.add(index, "registry", missing)
 
     def _check_stream(self, snapshot: Snapshot, part: BatchPart) -> None:
         if not part.head.stream_id:

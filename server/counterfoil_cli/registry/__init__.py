@@ -1,0 +1,1 @@
+"""What the commands about creators, assets, licences and prices share."""
