@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from counterfoil.errors import CounterfoilError, PermissionDenied, QuotaExceeded, Unauthenticated
 from counterfoil.v1.access_service_pb2 import Role
+from counterfoil_server.access.allowances import Allowances
 from counterfoil_server.access.caller import OPEN, Caller, Identity
 from counterfoil_server.access.credentials import Scheme
 from counterfoil_server.access.ops import OpsStore
-from counterfoil_server.access.allowances import Allowances
 from counterfoil_server.access.table import Scope, find_row
 from counterfoil_server.access.trail import Denial, Trail
 from counterfoil_server.clock import now_us, stopwatch_s

@@ -45,7 +45,9 @@ _TRAIL: Final = struct.Struct(">QQQ")
 class OpsStore:
     """A ledger's operational store; may be used from many threads."""
 
-    def __init__(self, path: Path, origin: str, *, create: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path, origin: str, *, create: bool = False, read_only: bool = False
+    ) -> None:
         """Open it, or make it where it is missing.
 
         Raises:
@@ -161,7 +163,9 @@ class OpsStore:
             fresh = found is None and not any(snapshot.scan(PRINCIPAL, limit=1))
         wanted = (_FORMAT + origin).encode()
         if fresh and writable:
-            self._store.transact(lambda transaction: transaction.put(META, _FORMAT_KEY, seal(wanted)))
+            self._store.transact(
+                lambda transaction: transaction.put(META, _FORMAT_KEY, seal(wanted))
+            )
         elif stored != wanted:
             raise StartupError(f"{self._store.path} is not the operational store of {origin}")
 
