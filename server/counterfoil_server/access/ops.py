@@ -219,6 +219,15 @@ def scan_events(snapshot: Snapshot, after: int = 0) -> Iterator[AuditEvent]:
         yield _parse(AuditEvent, unseal(value, "audit event"))
 
 
+def read_all(snapshot: Snapshot) -> tuple[list[Principal], list[ApiKey]]:
+    """All principals and keys.
+
+    Raises:
+        IntegrityError: one of them is damaged.
+    """
+    return list(scan_principals(snapshot)), list(scan_keys(snapshot))
+
+
 def _behind(name: str) -> bytes:
     return name.encode() + b"\0" if name else b""
 
