@@ -59,8 +59,6 @@ _TRAINING_SERVICE: Final = "/counterfoil.v1.TrainingService/"
 _PAYOUT_SERVICE: Final = "/counterfoil.v1.PayoutService/"
 _USAGE_SERVICE: Final = "/counterfoil.v1.UsageService/"
 
-_ENVIRONMENTS: Final = {"live": 1, "sandbox": 2}
-
 # What is asked for, and the form that verification then has to find.
 _FORMATS: Final[dict[str, tuple[ReceiptFormat, str]]] = {
     "binary": (RECEIPT_FORMAT_BINARY, "receipt"),
