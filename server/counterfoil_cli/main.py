@@ -22,6 +22,7 @@ except ModuleNotFoundError as error:
 from counterfoil_cli import console, guard
 from counterfoil_cli.commands import (
     asset,
+    audit,
     backup,
     creator,
     demo,
@@ -29,20 +30,24 @@ from counterfoil_cli.commands import (
     export,
     fsck,
     init,
+    key,
     licence,
     log,
     price,
+    principal,
     receipt,
     restore,
     serve,
     training,
     usage,
     verify,
+    whoami,
 )
 
 COMMANDS: Final = (
     *(init, serve, training, usage, receipt, verify, log),
     *(creator, asset, licence, price),
+    *(principal, key, whoami, audit),
     *(fsck, backup, restore, export, drill, demo),
 )
 

@@ -2,6 +2,7 @@
 
     LedgerClient    writes, reads and proves; every answer is verified before it is returned
     Registry        creators, assets, licences and prices; what ``LedgerClient.registry`` is
+    Access          principals, keys and the audit trail: ``client.access``
     UsageStream     many batches of usage over one call
     UsageReporter   what a model host embeds: events go to a disk spool at once and to the ledger in the background
 
@@ -12,6 +13,7 @@
         result.receipts[0].first_index
 """
 
+from counterfoil_client.access import Access
 from counterfoil_client.archive import RejectedEvent
 from counterfoil_client.client import RECEIPT_FORMATS, LedgerClient
 from counterfoil_client.errors import (
@@ -29,6 +31,7 @@ from counterfoil_client.stream import UsageStream
 
 __all__ = [
     "LedgerClient",
+    "Access",
     "UsageStream",
     "UsageReporter",
     "ReporterStatus",
