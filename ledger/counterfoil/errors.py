@@ -156,7 +156,15 @@ class Unauthenticated(CounterfoilError):
 
 
 class PermissionDenied(CounterfoilError):
-    """The caller is known and may not do this, or may not see this, whether it is there or not."""
+    """The caller is known and may not do this, or may not see this, whether it is there or not.
+
+    Attributes:
+        field: The path of the field that it may not set so; empty where it is not about a field.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class QuotaExceeded(CounterfoilError):

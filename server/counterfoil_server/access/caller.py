@@ -10,6 +10,8 @@ from counterfoil.entry import parse_record
 from counterfoil.errors import NotFound, OutOfRange, PermissionDenied, Unauthenticated
 from counterfoil.log import Entry
 from counterfoil.log.read import resolve_id
+from counterfoil.log.registry.read import find_owner
+from counterfoil.record import ASSET, LICENSE, USAGE
 from counterfoil.store import Snapshot
 from counterfoil.v1.access_service_pb2 import ROLE_CREATOR, ROLE_OPERATOR, Quotas, Role
 from counterfoil_server.access.quota import Allowance
@@ -99,7 +101,7 @@ class Caller(NamedTuple):
         Raises:
             PermissionDenied: it is.
         """
-        if self.submitter is not None and submitter != self.submitter:
+        if self.tenant is not None and submitter != self.tenant:
             raise PermissionDenied("you may act under your own submitter name only")
 
     def find(self, snapshot: Snapshot, look: Callable[[], Entry]) -> Entry:
@@ -125,13 +127,34 @@ class Caller(NamedTuple):
             return True
         if self._is_creator:
             return self.identity.tenant in find_creators(snapshot, entry)
-        return parse_record(entry.record).submitter == self.identity.tenant
+        submitted = parse_record(entry.record).submitter == self.identity.tenant
+        return submitted or _is_licence_for(self.identity.tenant, entry)
+
+
+def _is_licence_for(tenant: str, entry: Entry) -> bool:
+    """Whether an entry is a version of a licence that a buyer may rely on, so that it gets the evidence too."""
+    if entry.kind is not LICENSE:
+        return False
+    body: Any = LICENSE.message.FromString(entry.body)
+    return body.buyer in (tenant, "")
 
 
 def find_creators(snapshot: Snapshot, entry: Entry) -> set[str]:
-    """The creators whom a record touches: those it names, and those of the training that it refers to."""
+    """The creators whom a record touches.
+
+    These are whom it names, the owner of the object of the registry that it changes, the owners of the assets that it
+    names, and whom the training touches that it refers to. Assets count as they were registered when the record was logged:
+    whoever registers an id later learns nothing of its use before.
+    """
     body: Any = entry.kind.message.FromString(entry.body)
     named = {entry.kind.terms(body).get("creator_id", "")}
+    if entry.kind.change is not None:
+        change = entry.kind.change(body)
+        named.add(change.owner or find_owner(snapshot, change.kind, change.object_id, entry.index))
+    used = {getattr(body, "asset_id", "")}
+    used.update(each.asset_id for each in getattr(body, "attributions", ()))
+    if entry.kind is USAGE:
+        named |= {find_owner(snapshot, ASSET.number, each, entry.index) for each in used - {""}}
     reference = getattr(body, "receipt_ref", "")
     if reference:
         # A reference is checked before it is logged; one that leads nowhere names nobody.

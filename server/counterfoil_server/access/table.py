@@ -26,7 +26,7 @@ class Scope(Enum):
     ALL = "all"
     """Everything."""
     OWN = "own"
-    """Of a host: what it submitted. Of a creator: what touches its works."""
+    """Of a host: what it submitted. Of a creator: what touches its works. Of the registry: see ``registry/sight.py``."""
     SELF = "self"
     """The caller's own principal and its keys."""
 
@@ -53,6 +53,9 @@ def _row(*everything: Role, own: tuple[Role, ...] = (), self: tuple[Role, ...] =
 _READERS: Final = (ROLE_PLATFORM, ROLE_AUDITOR)
 _TENANTS: Final = (ROLE_HOST, ROLE_CREATOR)
 _OTHERS: Final = ROLES[1:]
+# Of the registry: what platforms and creators agree upon, and what all but mirrors look up.
+_AGREED: Final = _row(ROLE_PLATFORM, own=(ROLE_CREATOR,))
+_SEEN: Final = _row(*_READERS, own=_TENANTS)
 
 TABLE: Final[Mapping[str, Row]] = MappingProxyType(
     {
@@ -76,6 +79,29 @@ TABLE: Final[Mapping[str, Row]] = MappingProxyType(
         "PayoutService.RecordPayout": _row(ROLE_PLATFORM),
         "PayoutService.GetPayout": _row(*_READERS, own=(ROLE_CREATOR,)),
         "PayoutService.ListPayouts": _row(*_READERS, own=(ROLE_CREATOR,)),
+        "RegistryService.CreateCreator": _row(ROLE_PLATFORM),
+        "RegistryService.UpdateCreator": _AGREED,
+        "RegistryService.GetCreator": _SEEN,
+        "RegistryService.ListCreators": _SEEN,
+        "RegistryService.CreateAsset": _AGREED,
+        "RegistryService.UpdateAsset": _AGREED,
+        "RegistryService.GetAsset": _SEEN,
+        "RegistryService.ListAssets": _SEEN,
+        "RegistryService.ListContestedAssets": _row(*_READERS, own=(ROLE_CREATOR,)),
+        "RegistryService.CreateLicense": _AGREED,
+        "RegistryService.UpdateLicense": _AGREED,
+        "RegistryService.GetLicense": _SEEN,
+        "RegistryService.ListLicenses": _SEEN,
+        "RegistryService.ExportLicense": _SEEN,
+        "RegistryService.ListLicenseTemplates": _row(*_OTHERS),
+        "RegistryService.CreatePrice": _AGREED,
+        "RegistryService.UpdatePrice": _AGREED,
+        "RegistryService.GetPrice": _SEEN,
+        "RegistryService.ListPrices": _SEEN,
+        "RegistryService.Revoke": _AGREED,
+        "RegistryService.ListVersions": _SEEN,
+        "RegistryService.CheckCoverage": _SEEN,
+        "RegistryService.CheckCoverages": _SEEN,
         "AccessService.WhoAmI": _row(self=_OTHERS),
         "AccessService.CreatePrincipal": _row(),
         "AccessService.UpdatePrincipal": _row(),

@@ -147,7 +147,7 @@ TABLE: Final[tuple[Row, ...]] = (
         PermissionDenied,
         grpc.StatusCode.PERMISSION_DENIED,
         lambda _error: "PERMISSION_DENIED",
-        lambda _error: {},
+        lambda error: {"field": error.field} if error.field else {},
         _nothing,
     ),
     (
