@@ -82,6 +82,13 @@ PAGE_SIZE_MAX = 1000
 PAGE_SIZE_BYTES_MAX = 2 * MIB
 PAGE_TOKEN_AGE_S_MAX = 72 * 3600
 
+# A token is a header, nine short claims and a signature. Nothing longer is looked at.
+TOKEN_SIZE_BYTES_MAX = 4 * KIB
+# What a thief of a token has at most; and how far the clocks of those who read tokens may be apart (RFC 9068 section 4).
+TOKEN_LIFETIME_S_DEFAULT = 300
+TOKEN_LIFETIME_S_MAX = 3600
+TOKEN_LEEWAY_S = 30
+
 # Usage is accepted from this long ago to this far ahead, unless it is marked as backfill.
 WINDOW_PAST_US = 35 * 24 * 3600 * 1_000_000
 WINDOW_FUTURE_US = 5 * 60 * 1_000_000
