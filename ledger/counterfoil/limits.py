@@ -82,6 +82,14 @@ PAGE_SIZE_MAX = 1000
 PAGE_SIZE_BYTES_MAX = 2 * MIB
 PAGE_TOKEN_AGE_S_MAX = 72 * 3600
 
+# HTTP. Connections of one worker at a time; each has a descriptor and some KiB. A request must begin so soon after the connection or
+# the last answer, and its body come within so long.
+HTTP_CONNECTIONS_MAX = 1024
+HTTP_REQUEST_S_MAX = 20
+# A form that asks for a token holds an id and a secret.
+HTTP_FORM_SIZE_BYTES_MAX = 8 * KIB
+HTTP_FORM_FIELDS_MAX = 16
+
 # A token is a header, nine short claims and a signature. Nothing longer is looked at.
 TOKEN_SIZE_BYTES_MAX = 4 * KIB
 # What a thief of a token has at most; and how far the clocks of those who read tokens may be apart (RFC 9068 section 4).
