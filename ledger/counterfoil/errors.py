@@ -10,6 +10,9 @@
      ├── Conflict                  same identity, other content
      ├── OutOfRange                index or size not (yet) in the log
      ├── Busy                      push-back: try again later
+     ├── Unauthenticated           nobody knows who calls
+     ├── PermissionDenied          the caller may not do or see this
+     ├── QuotaExceeded             the caller has asked for more than its share
      ├── Stopping                  the server is going away: connect again
      ├── StoreFull                 no room for writes; reads go on
      ├── IntegrityError            stored data contradict each other
@@ -92,6 +95,30 @@ class Busy(CounterfoilError):
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unauthenticated(CounterfoilError):
+    """Nobody knows who calls: there is no key, or it is not good here."""
+
+
+class PermissionDenied(CounterfoilError):
+    """The caller is known and may not do this, or may not see this, whether it is there or not."""
+
+
+class QuotaExceeded(CounterfoilError):
+    """The caller has asked for more than its share. Nothing was done; the same call may succeed later.
+
+    Attributes:
+        quota: Which one, such as ``"requests_per_s"``.
+        subject: Whose share it is.
+        retry_after_s: How long to wait before the next try, in seconds.
+    """
+
+    def __init__(self, message: str, *, quota: str, subject: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.quota = quota
+        self.subject = subject
         self.retry_after_s = retry_after_s
 
 

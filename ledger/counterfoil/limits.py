@@ -101,6 +101,17 @@ TOKEN_LEEWAY_S = 30
 WINDOW_PAST_US = 35 * 24 * 3600 * 1_000_000
 WINDOW_FUTURE_US = 5 * 60 * 1_000_000
 
+# Who may call. Principals are people and machines, not customers; a key has a few networks. The operational store holds them
+# all with room to spare; denials are thinned out beyond their number, changes never. Callers that are remembered between
+# calls, and lines that one second of denials may take.
+OPS_SIZE_BYTES_MAX = 1024 * MIB
+OPS_DENIALS_MAX = 1_000_000
+KEY_NETWORKS_MAX = 32
+KEY_OVERLAP_US_MAX = 30 * 24 * 3600 * 1_000_000
+CALLERS_KNOWN_MAX = 10_000
+DENIAL_LINES_MAX = 64
+QUOTA_MAX = 10**15
+
 # Leap years and one second of slack are not worth refusing: from 1970 to 9999.
 TIME_US_MAX = 253_402_300_800 * 1_000_000
 

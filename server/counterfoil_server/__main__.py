@@ -15,14 +15,14 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Run the worker that the command line names: directory, address, number."""
-    directory, address, number = sys.argv[1:]
+    """Run the worker that the command line names: directory, address, number, and of how many."""
+    directory, address, number, workers = sys.argv[1:]
     try:
         return run_worker(
             load(Path(directory)),
             address,
             _say,
-            shared=True,
+            workers=int(workers),
             first=number == "0",
         )
     except CounterfoilError as error:

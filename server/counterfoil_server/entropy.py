@@ -6,6 +6,8 @@ import random
 from counterfoil.entry import SEED_SIZE
 
 _NONCE_SIZE = 24
+_KEY_ID_SIZE = 8
+_KEY_SECRET_SIZE = 32
 
 
 def fresh_seed() -> bytes:
@@ -21,3 +23,8 @@ def draw(count: int, limit: int) -> list[int]:
 def fresh_nonce() -> bytes:
     """24 bytes, for one sealed page token."""
     return os.urandom(_NONCE_SIZE)
+
+
+def fresh_key_parts() -> tuple[bytes, bytes]:
+    """8 bytes for the id of an API key and 32 for its secret."""
+    return os.urandom(_KEY_ID_SIZE), os.urandom(_KEY_SECRET_SIZE)

@@ -1,4 +1,4 @@
-"""What the services of one process share: the log, the queue before it, and the rules for what comes in."""
+"""What the services of one process share: the log, the queue before it, who may call, and the rules for what comes in."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from counterfoil.log.read import resolve_id
 from counterfoil.record import TRAINING
 from counterfoil.record.text import check_id
 from counterfoil.record.usage import Window
+from counterfoil_server.access.ops import OpsStore
 from counterfoil_server.clock import now_us
 from counterfoil_server.directory import Settings
 from counterfoil_server.pages import Pages
@@ -27,6 +28,7 @@ class Ledger:
     log: Log
     sequencer: Sequencer
     pages: Pages
+    ops: OpsStore
     _known: set[str] = field(default_factory=set)
 
     def window(self, *, backfill: bool) -> Window:

@@ -28,6 +28,7 @@ from counterfoil.limits import (
 from counterfoil.log import Log
 from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
+from counterfoil_server.access.door import Door, open_ops, refuse_stranger_addresses
 from counterfoil_server.clock import now_us
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import Settings, hold_lock, load, open_log
@@ -91,29 +92,31 @@ def serve(directory: Path, address: str, workers: int, announce: Announce) -> in
     settings = load(directory)
     with hold_lock(settings) as locks:
         bound = find_address(address)
+        refuse_stranger_addresses(settings, address)
         if workers > 1:
             set_up_logging()
             return run_workers(directory, bound, workers, announce, locks)
-        return run_worker(settings, bound, announce, shared=False, first=True)
+        return run_worker(settings, bound, announce, workers=1, first=True)
 
 
 def run_worker(
-    settings: Settings, address: str, announce: Announce, *, shared: bool, first: bool
+    settings: Settings, address: str, announce: Announce, *, workers: int, first: bool
 ) -> int:
     """Serve in this process; the caller holds the directory's lock.
 
     Args:
-        shared: other processes listen on the same port. first: this one merges the catalog's runs, and scrubs.
+        workers: how many processes listen on the port. first: this one merges the catalog's runs, and scrubs.
     """
     set_up_logging()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, address, announce, shared=shared, first=first))
+        return runner.run(_run(settings, address, announce, workers=workers, first=first))
 
 
 async def _run(
-    settings: Settings, address: str, announce: Announce, *, shared: bool, first: bool
+    settings: Settings, address: str, announce: Announce, *, workers: int, first: bool
 ) -> int:
     log = open_log(settings)
+    door = Door(open_ops(settings), settings.environment, workers)
     stop = asyncio.Event()
     failures: list[BaseException] = []
 
@@ -122,19 +125,19 @@ async def _run(
         stop.set()
 
     sequencer = Sequencer(log, fail)
-    ledger = Ledger(settings, log, sequencer, Pages(log.secret))
+    ledger = Ledger(settings, log, sequencer, Pages(log.secret), door.ops)
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
     scrubbing = _start_scrub(settings, log) if first and settings.scrub_period_s else None
-    server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))])
+    server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(workers > 1))])
     push_back = PushBack(sequencer)
     for service in SERVICES:
-        add_service(server, service(ledger), push_back)
+        add_service(server, service(ledger), push_back, door.guard)
     names = [service.DESCRIPTOR.full_name for service in SERVICES]
     checks = _add_companions(server, names)
     _bind(server, address)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if shared:
+    if workers > 1:
         _stop_without_parent(stop)
     await server.start()
     for name in ("", *names):
@@ -142,6 +145,8 @@ async def _run(
     _tune_interpreter()
     with log.store.snapshot() as snapshot:
         size = read_state(snapshot).size
+    if door.ops.is_open and first:
+        _log.warning("this ledger has no keys: everybody on this machine may do everything")
     announce(f"ready, origin {log.origin}, size {size}, grpc {address}")
     await stop.wait()
     # First nothing new is let in, then what is queued is committed and answered, then the connections close.
@@ -149,6 +154,7 @@ async def _run(
     draining = asyncio.create_task(server.stop(DRAIN_S))
     await sequencer.stop()
     await draining
+    await door.close()
     if compaction is not None:
         await asyncio.to_thread(compaction.stop)
     if scrubbing is not None:

@@ -101,6 +101,14 @@ def _first_of_each(unreadable: Sequence[Problem], found: Sequence[Problem]) -> l
     return [first[position] for position in sorted(first)]
 
 
+def count_tokens(received: ReceivedBatch) -> int:
+    """The tokens that a batch reports; it is parsed for that. Events that cannot be read, and nonsense, count nothing."""
+    return sum(
+        max(0, event.tokens or event.input_tokens + event.output_tokens)
+        for event in received.events
+    )
+
+
 async def answer(
     ledger: Ledger, intake: Intake, appended: Appended
 ) -> usage_service_pb2.AppendUsageResponse:

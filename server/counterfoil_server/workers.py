@@ -54,7 +54,9 @@ def run_workers(
         signal.signal(sign, stop)
     with _reserve(address):
         try:
-            children.extend(_start(directory, address, number, locks) for number in range(workers))
+            children.extend(
+                _start(directory, address, number, workers, locks) for number in range(workers)
+            )
             lines = [_wait_until_ready(child) for child in children]
             if not told.is_set():
                 announce(f"{lines[0]}, {workers} workers")
@@ -100,8 +102,11 @@ def _reserve(address: str) -> socket.socket:
     return holder
 
 
-def _start(directory: Path, address: str, number: int, locks: Sequence[int]) -> Worker:
-    command = [sys.executable, "-m", "counterfoil_server", str(directory), address, str(number)]
+def _start(
+    directory: Path, address: str, number: int, workers: int, locks: Sequence[int]
+) -> Worker:
+    numbers = [str(number), str(workers)]
+    command = [sys.executable, "-m", "counterfoil_server", str(directory), address, *numbers]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, pass_fds=locks
     )

@@ -22,8 +22,11 @@ from counterfoil.errors import (
     NotFound,
     OutcomeUnknown,
     OutOfRange,
+    PermissionDenied,
+    QuotaExceeded,
     Stopping,
     StoreFull,
+    Unauthenticated,
 )
 
 DOMAIN: Final = "counterfoil"
@@ -47,6 +50,16 @@ def _invalid(error: InvalidInput) -> Sequence[Message]:
         field=field, description=str(error), reason=error.reason
     )
     return [error_details_pb2.BadRequest(field_violations=[violation])]
+
+
+def _quota(error: QuotaExceeded) -> Sequence[Message]:
+    violation = error_details_pb2.QuotaFailure.Violation(
+        subject=f"principal:{error.subject}", description=error.quota
+    )
+    return [
+        error_details_pb2.QuotaFailure(violations=[violation]),
+        _retry(error.retry_after_s),
+    ]
 
 
 def _nothing(_error: Any) -> Sequence[Message]:
@@ -91,6 +104,27 @@ TABLE: Final[tuple[Row, ...]] = (
         lambda _error: "BUSY",
         lambda _error: {},
         lambda error: [_retry(error.retry_after_s)],
+    ),
+    (
+        Unauthenticated,
+        grpc.StatusCode.UNAUTHENTICATED,
+        lambda _error: "UNAUTHENTICATED",
+        lambda _error: {},
+        _nothing,
+    ),
+    (
+        PermissionDenied,
+        grpc.StatusCode.PERMISSION_DENIED,
+        lambda _error: "PERMISSION_DENIED",
+        lambda _error: {},
+        _nothing,
+    ),
+    (
+        QuotaExceeded,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        lambda _error: "QUOTA",
+        lambda error: {"quota": error.quota},
+        _quota,
     ),
     (
         Stopping,
