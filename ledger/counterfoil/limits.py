@@ -109,6 +109,8 @@ OPS_DENIALS_MAX = 1_000_000
 KEY_NETWORKS_MAX = 32
 KEY_OVERLAP_US_MAX = 30 * 24 * 3600 * 1_000_000
 CALLERS_KNOWN_MAX = 10_000
+# What one name of a client certificate has: a SPIFFE id may have much more, and fits a key of the store.
+CERTIFICATE_NAME_LENGTH_MAX = 500
 DENIAL_LINES_MAX = 64
 QUOTA_MAX = 10**15
 

@@ -20,6 +20,7 @@ import grpc
 import structlog
 
 from counterfoil.errors import StartupError
+from counterfoil_server.directory import Settings
 
 _log = structlog.get_logger(__name__)
 # A private key's algorithm stands at the beginning of its PKCS #8 form (RFC 5208, RFC 8410): 1.3.101.112.
@@ -121,6 +122,27 @@ class Tls:
             return
         self._told = reason
         _log.error("the new TLS files cannot be used; those from before stay", error=reason)
+
+
+def open_tls(settings: Settings) -> Tls | None:
+    """The TLS of a directory's settings; None where they name none.
+
+    Raises:
+        StartupError: the settings or the files do not fit together.
+    """
+    if not settings.tls_cert and not settings.tls_key:
+        if settings.tls_client_ca:
+            raise StartupError(
+                "tls_client_ca needs tls_cert and tls_key: without TLS nobody shows a certificate"
+            )
+        return None
+    if not settings.tls_cert or not settings.tls_key:
+        raise StartupError("TLS needs both tls_cert and tls_key")
+    client_ca = settings.path("tls_client_ca") if settings.tls_client_ca else None
+    files = TlsFiles(settings.path("tls_cert"), settings.path("tls_key"), client_ca)
+    if files.key.exists() and files.key.stat().st_mode & 0o077:
+        _log.warning("the private key of TLS can be read by others", path=str(files.key))
+    return Tls(files)
 
 
 def _stamp(files: TlsFiles) -> _Stamp:

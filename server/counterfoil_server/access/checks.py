@@ -20,13 +20,17 @@ def check_principal(principal: Principal) -> None:
     """
     _refuse(check_id(principal.principal_id, "principal.principal_id"))
     if principal.role not in ROLES:
-        told = "a principal has one of the roles operator, platform, host, creator, auditor and mirror"
+        told = (
+            "a principal has one of the roles operator, platform, host, creator, auditor and mirror"
+        )
         raise InvalidInput(told, field="principal.role", reason=problem.MISSING)
     # Who stands for somebody in the records must say for whom: an empty tenant would be nobody's.
     required = principal.role in TENANT_ROLES
     _refuse(check_id(principal.tenant, "principal.tenant", required=required))
     if principal.tenant and not required:
-        told = "only hosts and creators have a tenant: the other roles are bound to nobody's records"
+        told = (
+            "only hosts and creators have a tenant: the other roles are bound to nobody's records"
+        )
         raise InvalidInput(told, field="principal.tenant", reason=problem.MALFORMED)
     _refuse(check_text(principal.display_name, "principal.display_name"))
     _check_quotas(principal.quotas, "principal.quotas")

@@ -125,7 +125,9 @@ class Desk:
         """A page of principals, by their ids."""
         size = page_size(request.page_size)
         found = self._ops.read(
-            lambda snapshot: list(islice(scan_principals(snapshot, request.after_principal_id), size + 1))
+            lambda snapshot: list(
+                islice(scan_principals(snapshot, request.after_principal_id), size + 1)
+            )
         )
         return ListPrincipalsResponse(principals=found[:size], has_more=len(found) > size)
 
@@ -229,7 +231,9 @@ class Desk:
         """A page of the audit trail, oldest first."""
         size = page_size(request.page_size)
         after = min(max(0, request.after_sequence), (1 << 63) - 2)
-        found = self._ops.read(lambda snapshot: list(islice(scan_events(snapshot, after), size + 1)))
+        found = self._ops.read(
+            lambda snapshot: list(islice(scan_events(snapshot, after), size + 1))
+        )
         return ListAuditEventsResponse(events=found[:size], has_more=len(found) > size)
 
     def require_principal(self, snapshot: Snapshot, principal_id: str) -> Principal:
@@ -246,7 +250,9 @@ class Desk:
     def _require_key(self, snapshot: Snapshot, key_id: str) -> tuple[bytes, ApiKey]:
         found = read_key(snapshot, key_id[:64])
         if found is None:
-            raise NotFound(f"there is no key {key_id[:64]!r}; name it by the id that `key list` shows")
+            raise NotFound(
+                f"there is no key {key_id[:64]!r}; name it by the id that `key list` shows"
+            )
         return found
 
     def _draw(self, key: ApiKey) -> KeyText:

@@ -69,7 +69,9 @@ def parse_key(text: str) -> KeyText:
     """
     found = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
-        raise Unauthenticated("this is no key of a ledger: it is not of the form cf_live_… or cf_test_…")
+        raise Unauthenticated(
+            "this is no key of a ledger: it is not of the form cf_live_… or cf_test_…"
+        )
     word, key_id, secret, checksum = found.groups()
     body = text[: -_CHECKSUM_LENGTH - 1]
     if checksum != _checksum(body) or _base32(_unbase32(secret)) != secret:
@@ -85,7 +87,9 @@ def looks_like_key(text: str) -> bool:
 
 def hash_text(text: str) -> bytes:
     """What is kept of a key, and what callers are remembered under: 32 bytes, for any text."""
-    return blake3(text.encode("utf-8", "surrogateescape"), derive_key_context=_HASH_CONTEXT).digest()
+    return blake3(
+        text.encode("utf-8", "surrogateescape"), derive_key_context=_HASH_CONTEXT
+    ).digest()
 
 
 def _checksum(body: str) -> str:

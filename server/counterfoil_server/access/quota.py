@@ -143,9 +143,7 @@ class Allowance:
     def _refuse(self, wait_s: float, quota: str) -> None:
         if wait_s > 0:
             told = f"the quota {quota} of {self.principal_id} is used up for now"
-            raise QuotaExceeded(
-                told, quota=quota, subject=self.principal_id, retry_after_s=wait_s
-            )
+            raise QuotaExceeded(told, quota=quota, subject=self.principal_id, retry_after_s=wait_s)
 
 
 UNBOUNDED: Final = Allowance("", DaySums())

@@ -84,8 +84,14 @@ TABLE: Final[Mapping[str, Row]] = MappingProxyType(
         "AccessService.CreateApiKey": _row(),
         "AccessService.RotateApiKey": _row(self=_OTHERS),
         "AccessService.RevokeApiKey": _row(self=_OTHERS),
-        "AccessService.ListApiKeys": _row(ROLE_AUDITOR, self=(ROLE_PLATFORM, *_TENANTS, ROLE_MIRROR)),
+        "AccessService.ListApiKeys": _row(
+            ROLE_AUDITOR, self=(ROLE_PLATFORM, *_TENANTS, ROLE_MIRROR)
+        ),
         "AccessService.ListAuditEvents": _row(ROLE_AUDITOR),
+        "AccessService.IssueToken": _row(self=_OTHERS),
+        "AccessService.AddCertificateName": _row(),
+        "AccessService.RemoveCertificateName": _row(),
+        "AccessService.ListCertificateNames": _row(ROLE_AUDITOR),
     }
 )
 
@@ -97,5 +103,7 @@ def find_row(method: str) -> Row:
         LookupError: it has none; it must not be served.
     """
     if method not in TABLE:
-        raise LookupError(f"{method} has no row in the permission table, so that nobody may call it")
+        raise LookupError(
+            f"{method} has no row in the permission table, so that nobody may call it"
+        )
     return TABLE[method]

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from counterfoil.errors import CounterfoilError
 from counterfoil.limits import HTTP_FORM_SIZE_BYTES_MAX
+from counterfoil_server.access.sign_in import IssuedToken
 from counterfoil_server.http.app import NO_STORE, json_response
 from counterfoil_server.http.body import FORM, MalformedForm, parse_form, read_body
 from counterfoil_server.http.keys import TOKEN_PATH
@@ -32,12 +33,8 @@ class ClientRefused(CounterfoilError):
     """The client is not who it says it is, or no longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedToken:
-    """An access token and how long it is good for, in seconds."""
-
-    text: str
-    lifetime_s: int
+class MayNot(CounterfoilError):
+    """The client is who it says it is, and gets no token all the same; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Client:
 
 
 Issue = Callable[[Client], Awaitable[IssuedToken]]
-"""Issues a token for a client's API key; raises ClientRefused."""
+"""Issues a token for a client's API key; raises ClientRefused or MayNot."""
 
 
 class _Refusal(Exception):
@@ -75,6 +72,8 @@ def token_routes(issue: Issue) -> list[BaseRoute]:
             return _refuse(refusal)
         except ClientRefused:
             return _refuse(_unknown_client())
+        except MayNot as error:
+            return _refuse(_Refusal("unauthorized_client", str(error)))
         content = {
             "access_token": issued.text,
             "token_type": "Bearer",

@@ -8,7 +8,7 @@ library), turning errors into statuses, and logging what failed. Who is not let 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import grpc
 import structlog
@@ -56,7 +56,7 @@ class _Visit:
 
     def enter(self) -> Caller:
         """Let the call in; raises what `Guard.identify` and `Guard.permit` raise."""
-        self._shown = read_shown(self._context)
+        self._shown = read_shown(self._context, certificates=self._guard.asks_for_certificates)
         self._identity = self._guard.identify(self._shown)
         return self._guard.permit(self._method, self._identity, self._shown.peer)
 
@@ -179,9 +179,7 @@ def _stream_in(
     push_back: PushBack,
     visit: Callable[[Any], _Visit],
 ) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[bytes]]:
-    async def checked(
-        requests: AsyncIterator[bytes], visitor: _Visit
-    ) -> AsyncIterator[bytes]:
+    async def checked(requests: AsyncIterator[bytes], visitor: _Visit) -> AsyncIterator[bytes]:
         # What was taken in before is answered; what comes after is not looked at.
         async for data in requests:
             visitor.check_again()

@@ -20,7 +20,9 @@ class PayoutService(Servicer):
         """Serve one ledger."""
         self._ledger = ledger
 
-    async def record_payout(self, data: bytes, caller: Caller) -> payout_service_pb2.RecordPayoutResponse:
+    async def record_payout(
+        self, data: bytes, caller: Caller
+    ) -> payout_service_pb2.RecordPayoutResponse:
         """Record one; the answer with its receipt leaves after it is durable."""
         request = payout_service_pb2.RecordPayoutRequest
         recorded = await record_one(self._ledger, caller, PAYOUT, request, data, "payout")

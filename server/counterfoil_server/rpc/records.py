@@ -24,9 +24,9 @@ from counterfoil.log.state import read_state
 from counterfoil.receipt import Receipt, format_receipt
 from counterfoil.record import Kind, format_id, parse_message, problem
 from counterfoil.record.text import check_id
+from counterfoil.store import Snapshot
 from counterfoil.tlog import leaf_hash
 from counterfoil.wire import parse_fields
-from counterfoil.store import Snapshot
 from counterfoil_server.access.allowances import charge
 from counterfoil_server.access.caller import NOT_YOURS, Caller
 from counterfoil_server.entropy import fresh_seed

@@ -20,7 +20,9 @@ class TrainingService(Servicer):
         """Serve one ledger."""
         self._ledger = ledger
 
-    async def record_training(self, data: bytes, caller: Caller) -> training_service_pb2.RecordTrainingResponse:
+    async def record_training(
+        self, data: bytes, caller: Caller
+    ) -> training_service_pb2.RecordTrainingResponse:
         """Record one; the answer with its receipt leaves after it is durable."""
         request = training_service_pb2.RecordTrainingRequest
         recorded = await record_one(self._ledger, caller, TRAINING, request, data, "training")
@@ -40,7 +42,14 @@ class TrainingService(Servicer):
         response = training_service_pb2.ListTrainingsResponse()
         filters = ("creator_id", "model_id", "dataset_id")
         return fill_page(
-            self._ledger, caller, TRAINING, request, response, response.trainings, _convert, *filters
+            self._ledger,
+            caller,
+            TRAINING,
+            request,
+            response,
+            response.trainings,
+            _convert,
+            *filters,
         )
 
 
