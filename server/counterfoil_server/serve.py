@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 import structlog
@@ -38,8 +38,6 @@ from counterfoil_server.directory import (
     make_token_key,
     open_log,
 )
-from counterfoil_server.http.assemble import make_http_app
-from counterfoil_server.http.server import HttpServer
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages
 from counterfoil_server.rpc import SERVICES, add_service
@@ -49,6 +47,9 @@ from counterfoil_server.sequencer import Sequencer
 from counterfoil_server.telemetry import set_up_logging
 from counterfoil_server.tls import Tls, open_tls
 from counterfoil_server.workers import Addresses, run_workers
+
+if TYPE_CHECKING:
+    from counterfoil_server.http.server import HttpServer
 
 _log = structlog.get_logger(__name__)
 Announce = Callable[[str], None]
@@ -190,8 +191,12 @@ async def _run(
 
 def _make_http(
     ledger: Ledger, door: Door, address: str, tls: Tls | None, *, shared: bool
-) -> HttpServer:
+) -> "HttpServer":
     """The other door of the same house, which takes its port here."""
+    # A ledger without HTTP starts without what it needs.
+    from counterfoil_server.http.assemble import make_http_app
+    from counterfoil_server.http.server import HttpServer
+
     keys = (ledger.log.signer.verifier, ledger.tokens.verifier)
     app = make_http_app(ledger.settings, door.guard, ledger.tokens, lambda: keys)
     context = None if tls is None else tls.context
