@@ -20,23 +20,28 @@ except ModuleNotFoundError as error:
 
 from counterfoil_cli import console
 from counterfoil_cli.commands import (
+    audit,
     backup,
     demo,
     drill,
     export,
     fsck,
     init,
+    key,
     log,
+    principal,
     receipt,
     restore,
     serve,
     training,
     usage,
     verify,
+    whoami,
 )
 
 COMMANDS: Final = (
     *(init, serve, training, usage, receipt, verify, log),
+    *(principal, key, whoami, audit),
     *(fsck, backup, restore, export, drill, demo),
 )
 

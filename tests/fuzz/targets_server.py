@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +35,11 @@ from counterfoil.record import (
 from counterfoil.record.training import signed_bytes
 from counterfoil.record.usage import Window, accept_batch, check_batch
 from counterfoil.v1 import record_pb2, usage_service_pb2
+from counterfoil_server.access.allowances import Allowances
+from counterfoil_server.access.guard import Guard
+from counterfoil_server.access.ops import OpsStore
+from counterfoil_server.access.trail import Trail
+from counterfoil_server.clock import now_us
 from counterfoil_server.directory import Settings
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages, _digest
@@ -53,6 +59,14 @@ class Refused(Exception):
 
 
 class _Context:
+    def invocation_metadata(self) -> tuple[()]:
+        """Nobody shows anything: the ledger has no keys."""
+        return ()
+
+    def peer(self) -> str:
+        """Where fuzzers live."""
+        return "ipv4:127.0.0.1:1"
+
     async def abort_with_status(self, status: Any) -> None:
         raise Refused(str(status.code))
 
@@ -79,7 +93,14 @@ class _Queue:
 def _ledger() -> Ledger:
     log = fuzz_log()
     settings = Settings(Path(), ORIGIN, "sandbox")
-    return Ledger(settings, log, _Queue(), Pages(log.secret))  # type: ignore[arg-type]
+    ops = OpsStore(Path(mkdtemp(prefix="ops-")) / "ops", ORIGIN, create=True)
+    return Ledger(settings, log, _Queue(), Pages(log.secret), ops)  # type: ignore[arg-type]
+
+
+@cache
+def _guard() -> Guard:
+    ops = _ledger().ops
+    return Guard(ops, (), Allowances(ops, 1), Trail(ops, now_us))
 
 
 class _Silence:
@@ -103,7 +124,8 @@ def _reader(service: type[Servicer], method: MethodDescriptor) -> Callable[[byte
         nonlocal handler
         if handler is None:
             quiet: Any = SimpleNamespace(wanted=False, stream=nullcontext)
-            handler = assemble._make_method(service(_ledger()), method, quiet)  # type: ignore[call-arg]
+            served: Any = service
+            handler = assemble._make_method(served(_ledger()), method, quiet, _guard())
         loud, assemble._log = assemble._log, _Silence()
         try:
             _loop().run_until_complete(_call(handler, data))

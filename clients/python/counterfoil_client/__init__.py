@@ -1,6 +1,7 @@
 """The Python client of a Counterfoil ledger.
 
     LedgerClient    writes, reads and proves; every answer is verified before it is returned
+    Access          principals, keys and the audit trail: ``client.access``
     UsageStream     many batches of usage over one call
     UsageReporter   what a model host embeds: events go to a disk spool at once and to the ledger in the background
 
@@ -11,6 +12,7 @@
         result.receipts[0].first_index
 """
 
+from counterfoil_client.access import Access
 from counterfoil_client.archive import RejectedEvent
 from counterfoil_client.client import RECEIPT_FORMATS, LedgerClient
 from counterfoil_client.errors import (
@@ -27,6 +29,7 @@ from counterfoil_client.stream import UsageStream
 
 __all__ = [
     "LedgerClient",
+    "Access",
     "UsageStream",
     "UsageReporter",
     "ReporterStatus",

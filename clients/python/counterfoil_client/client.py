@@ -44,6 +44,7 @@ from counterfoil.v1.usage_service_pb2 import (
     GetUsageEventResponse,
     StreamHello,
 )
+from counterfoil_client.access import Access
 from counterfoil_client.chance import new_id
 from counterfoil_client.entries import check_entries
 from counterfoil_client.evidence import UsageResult, check_write
@@ -89,6 +90,7 @@ class LedgerClient:
         submitter: who writes.
         timeout_s: how long to wait for an answer, in seconds.
         credentials: TLS settings; None is plain text.
+        api_key: who calls; None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
     """
 
     def __init__(
@@ -99,15 +101,19 @@ class LedgerClient:
         submitter: str = "local",
         timeout_s: float = 30.0,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
     ) -> None:
         """Make a client; see the class.
 
         Raises:
             VerificationError: ``trust`` is text, and neither a verifier key nor a policy.
+            ValueError: ``api_key`` has characters that no key has.
         """
         self.submitter = submitter
         self._trust = parse_trust(trust) if isinstance(trust, str) else trust
-        self._transport = Transport(target, timeout_s=timeout_s, credentials=credentials)
+        self._transport = Transport(
+            target, timeout_s=timeout_s, credentials=credentials, api_key=api_key
+        )
         self._session = Session(self._transport, self._trust, submitter)
 
     def __enter__(self) -> Self:
@@ -151,6 +157,11 @@ class LedgerClient:
     def environment(self) -> int:
         """1 live, 2 sandbox: what every record that is written here says."""
         return self._session.log.writer.environment
+
+    @property
+    def access(self) -> Access:
+        """Principals, keys and the audit trail."""
+        return Access(self._transport)
 
     def log_info(self) -> GetLogInfoResponse:
         """What the log says of itself; unsigned.

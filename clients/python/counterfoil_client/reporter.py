@@ -107,6 +107,8 @@ class UsageReporter:
         timeout_s: how long to wait for the ledger, in seconds.
         seed: makes the pauses between attempts repeatable.
         credentials: TLS settings; None is plain text.
+        api_key: who reports; None takes the environment's COUNTERFOIL_API_KEY, "" none at all. A key that the ledger does
+            not take is no end: the spool waits, and ``on_error`` and ``status().last_error`` say so.
 
     Raises:
         StartupError: another process uses the folder.
@@ -134,6 +136,7 @@ class UsageReporter:
         timeout_s: float = 10.0,
         seed: int | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
     ) -> None:
         folder = Path(spool_dir)
         self._process = os.getpid()
@@ -159,6 +162,7 @@ class UsageReporter:
                 submitter=submitter,
                 timeout_s=timeout_s,
                 credentials=credentials,
+                api_key=api_key,
             )
         except BaseException:
             self._spool.close()

@@ -4,6 +4,7 @@ Requests may be messages or bytes that are already in wire form, so that the hot
 """
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
@@ -32,6 +33,9 @@ _RECONNECT_MS_MAX: Final = 5_000
 # A server with default settings lets a quiet client ping every five minutes.
 _KEEPALIVE_MS: Final = 310_000
 _KEEPALIVE_TIMEOUT_MS: Final = 20_000
+
+API_KEY_VARIABLE: Final = "COUNTERFOIL_API_KEY"
+"""The environment variable that says who calls."""
 
 _PROTOS: Final = (log_service_pb2, training_service_pb2, usage_service_pb2, payout_service_pb2)
 
@@ -84,12 +88,22 @@ class Transport:
         target: what gRPC dials, such as ``"127.0.0.1:7400"``, ``"dns:///ledger.example.com:443"`` or ``"unix:/run/l"``.
         timeout_s: the deadline of each unary call.
         credentials: TLS settings; None is plain text, for the same machine or a trusted network.
+        api_key: who calls; sent with each call. None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
+
+    Raises:
+        ValueError: the key has characters that no key has.
     """
 
     def __init__(
-        self, target: str, *, timeout_s: float, credentials: grpc.ChannelCredentials | None = None
+        self,
+        target: str,
+        *,
+        timeout_s: float,
+        credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
     ) -> None:
         self.target = target
+        self._metadata = _metadata(os.environ.get(API_KEY_VARIABLE) if api_key is None else api_key)
         self.timeout_s = timeout_s
         self._channel = (
             grpc.insecure_channel(target, options=_OPTIONS)
@@ -107,7 +121,9 @@ class Transport:
         """
         call = self._call(path, self._channel.unary_unary)
         try:
-            return parse_message(call(request, timeout=self.timeout_s), answer)
+            return parse_message(
+                call(request, timeout=self.timeout_s, metadata=self._metadata), answer
+            )
         except grpc.RpcError as error:
             raise ledger_error(error) from error
 
@@ -118,7 +134,10 @@ class Transport:
             LedgerError: one of the calls failed or was refused.
         """
         call = self._call(path, self._channel.unary_unary)
-        futures = [call.future(request, timeout=self.timeout_s) for request in requests]
+        futures = [
+            call.future(request, timeout=self.timeout_s, metadata=self._metadata)
+            for request in requests
+        ]
         try:
             return [parse_message(future.result(), answer) for future in futures]
         except grpc.RpcError as error:
@@ -129,11 +148,11 @@ class Transport:
 
     def stream(self, path: str, request: Message) -> Any:
         """One request, many answers as bytes: a call to iterate and to cancel. Raises grpc.RpcError when iterated."""
-        return self._call(path, self._channel.unary_stream)(request)
+        return self._call(path, self._channel.unary_stream)(request, metadata=self._metadata)
 
     def duplex(self, path: str, requests: Iterator[bytes]) -> Any:
         """Many requests and many answers, both as bytes: a call to iterate and to cancel."""
-        return self._call(path, self._channel.stream_stream)(requests)
+        return self._call(path, self._channel.stream_stream)(requests, metadata=self._metadata)
 
     def close(self) -> None:
         """End all calls and the connection."""
@@ -147,6 +166,15 @@ class Transport:
                     path, request_serializer=_to_wire, response_deserializer=_as_it_is
                 )
             return call
+
+
+def _metadata(api_key: str | None) -> tuple[tuple[str, str], ...]:
+    if not api_key:
+        return ()
+    # gRPC's own complaint would quote the key.
+    if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+        raise ValueError("an API key has letters, digits and underscores only")
+    return (("authorization", f"Bearer {api_key}"),)
 
 
 def parse_message(data: bytes, answer: type[M]) -> M:

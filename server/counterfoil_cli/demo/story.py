@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from counterfoil.v1.access_service_pb2 import ROLE_HOST, Principal
 from counterfoil.v1.record_pb2 import Artifact, ProofOfTraining, UsageEvent
 from counterfoil_cli.console import CommandError
 from counterfoil_cli.demo.events import in_batches, make_events
@@ -56,11 +57,16 @@ def tell_story(events: int, say: Say) -> dict[str, Any]:
         directory = folder / "ledger"
         say("1. A new ledger.")
         say("   A ledger is a log that can only grow. It gets a name, and a key to sign with.")
-        vkey = make_ledger(directory, _ORIGIN)
+        vkey, operator_key = make_ledger(directory, _ORIGIN)
         say(f"   Anybody can check what it signs with this public key: {vkey}")
         with running_ledger(directory, folder / "server.log") as address:
             say(f"   It runs as a process of its own at {address}.")
-            with LedgerClient(address, trust=vkey, submitter=_SUBMITTER) as client:
+            api_key = _let_in_host(address, vkey, operator_key)
+            say(
+                f"   Its operator has let in {_SUBMITTER}, a model host, which got a key of its own."
+            )
+            say("   With that it can write in its own name, and see its own records.")
+            with LedgerClient(address, trust=vkey, submitter=_SUBMITTER, api_key=api_key) as client:
                 answer = _use(client, events, say)
                 answer |= _check(client, events // 2, folder, vkey, say)
         say("")
@@ -75,6 +81,14 @@ def tell_story(events: int, say: Say) -> dict[str, Any]:
         "Your own ledger: counterfoil init ledger --origin example.com/ledger && counterfoil serve ledger"
     )
     return answer
+
+
+def _let_in_host(address: str, vkey: str, operator_key: str) -> str:
+    """Make a principal for the host that the story is about; returns its key."""
+    host = Principal(principal_id=_SUBMITTER, role=ROLE_HOST, tenant=_SUBMITTER)
+    with LedgerClient(address, trust=vkey, api_key=operator_key) as client:
+        client.access.create_principal(host)
+        return client.access.create_key(_SUBMITTER).api_key
 
 
 def _use(client: LedgerClient, events: int, say: Say) -> dict[str, Any]:

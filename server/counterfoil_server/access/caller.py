@@ -1,6 +1,7 @@
 """Who calls, and what of the log is theirs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final, TypeAlias
@@ -136,11 +137,9 @@ def find_creators(snapshot: Snapshot, entry: Entry) -> set[str]:
     named = {entry.kind.terms(body).get("creator_id", "")}
     reference = getattr(body, "receipt_ref", "")
     if reference:
-        try:
+        # A reference is checked before it is logged; one that leads nowhere names nobody.
+        with suppress(NotFound):
             named |= find_creators(snapshot, resolve_id(snapshot, reference))
-        except NotFound:
-            # A reference is checked before it is logged; one that leads nowhere names nobody.
-            pass
     return named - {""}
 
 

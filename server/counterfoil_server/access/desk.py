@@ -15,6 +15,9 @@ from counterfoil.v1.access_service_pb2 import (
     CreateApiKeyRequest,
     CreateApiKeyResponse,
     CreatePrincipalRequest,
+    CreatePrincipalResponse,
+    GetPrincipalRequest,
+    GetPrincipalResponse,
     ListApiKeysRequest,
     ListApiKeysResponse,
     ListAuditEventsRequest,
@@ -22,10 +25,13 @@ from counterfoil.v1.access_service_pb2 import (
     ListPrincipalsRequest,
     ListPrincipalsResponse,
     Principal,
+    RevokeApiKeyRequest,
+    RevokeApiKeyResponse,
     Role,
     RotateApiKeyRequest,
     RotateApiKeyResponse,
     UpdatePrincipalRequest,
+    UpdatePrincipalResponse,
 )
 from counterfoil_server.access.checks import check_key, check_principal, check_update
 from counterfoil_server.access.keys import KeyText, make_key
@@ -58,7 +64,10 @@ LOCAL: Final = Actor("", "", "local")
 
 
 class Desk:
-    """Makes changes in one operational store, in the name of one actor."""
+    """Makes changes in one operational store, in the name of one actor.
+
+    Each method is the one of `AccessService` of the same name, without the question whether the actor may.
+    """
 
     def __init__(self, ops: OpsStore, environment: str, actor: Actor = LOCAL) -> None:
         """Work on a store; keys are made for ``environment``, live or sandbox."""
@@ -66,7 +75,7 @@ class Desk:
         self._environment = environment
         self._actor = actor
 
-    def create_principal(self, request: CreatePrincipalRequest) -> Principal:
+    def create_principal(self, request: CreatePrincipalRequest) -> CreatePrincipalResponse:
         """Make a principal.
 
         Raises:
@@ -77,17 +86,18 @@ class Desk:
         made.CopyFrom(request.principal)
         made.disabled, made.created_time_us = False, now_us()
 
-        def run(transaction: Transaction) -> tuple[Principal, AuditEvent]:
+        def run(transaction: Transaction) -> tuple[CreatePrincipalResponse, AuditEvent]:
             if read_principal(transaction, made.principal_id) is not None:
                 told = f"there is a principal {made.principal_id} already"
                 raise InvalidInput(told, field="principal.principal_id", reason="ID_TAKEN")
             put_principal(transaction, made)
             role = Role.Name(made.role).removeprefix("ROLE_").lower()
-            return made, self._event("principal.create", made.principal_id, role)
+            event = self._event("principal.create", made.principal_id, role)
+            return CreatePrincipalResponse(principal=made), event
 
         return self._ops.change(run)
 
-    def update_principal(self, request: UpdatePrincipalRequest) -> Principal:
+    def update_principal(self, request: UpdatePrincipalRequest) -> UpdatePrincipalResponse:
         """Change what a request names, and leave the rest.
 
         Raises:
@@ -95,8 +105,8 @@ class Desk:
         """
         check_update(request)
 
-        def run(transaction: Transaction) -> tuple[Principal, AuditEvent]:
-            principal = self.require_principal(transaction, request.principal_id)
+        def run(transaction: Transaction) -> tuple[UpdatePrincipalResponse, AuditEvent]:
+            principal = self._require_principal(transaction, request.principal_id)
             changed = []
             if request.HasField("display_name"):
                 principal.display_name = request.display_name
@@ -109,17 +119,20 @@ class Desk:
                 changed.append("disabled" if request.disabled else "enabled")
             put_principal(transaction, principal)
             event = self._event("principal.update", principal.principal_id, ", ".join(changed))
-            return principal, event
+            return UpdatePrincipalResponse(principal=principal), event
 
         return self._ops.change(run)
 
-    def get_principal(self, principal_id: str) -> Principal:
+    def get_principal(self, request: GetPrincipalRequest) -> GetPrincipalResponse:
         """One principal.
 
         Raises:
             NotFound: there is none of that id.
         """
-        return self._ops.read(lambda snapshot: self.require_principal(snapshot, principal_id))
+        found = self._ops.read(
+            lambda snapshot: self._require_principal(snapshot, request.principal_id)
+        )
+        return GetPrincipalResponse(principal=found)
 
     def list_principals(self, request: ListPrincipalsRequest) -> ListPrincipalsResponse:
         """A page of principals, by their ids."""
@@ -131,7 +144,7 @@ class Desk:
         )
         return ListPrincipalsResponse(principals=found[:size], has_more=len(found) > size)
 
-    def create_key(self, request: CreateApiKeyRequest) -> CreateApiKeyResponse:
+    def create_api_key(self, request: CreateApiKeyRequest) -> CreateApiKeyResponse:
         """Make a key. Its text is in the answer and nowhere else.
 
         Raises:
@@ -148,14 +161,14 @@ class Desk:
         text = self._draw(key)
 
         def run(transaction: Transaction) -> tuple[CreateApiKeyResponse, AuditEvent]:
-            self.require_principal(transaction, request.principal_id)
+            self._require_principal(transaction, request.principal_id)
             put_key(transaction, text.hash, key)
             event = self._event("key.create", key.key_id, f"for {key.principal_id}")
             return CreateApiKeyResponse(api_key=text.text, key=key), event
 
         return self._ops.change(run)
 
-    def rotate_key(self, request: RotateApiKeyRequest) -> RotateApiKeyResponse:
+    def rotate_api_key(self, request: RotateApiKeyRequest) -> RotateApiKeyResponse:
         """Make a key like another one, which ends after the overlap, or earlier if it would have.
 
         Raises:
@@ -187,18 +200,19 @@ class Desk:
 
         return self._ops.change(run)
 
-    def revoke_key(self, key_id: str) -> ApiKey:
+    def revoke_api_key(self, request: RevokeApiKeyRequest) -> RevokeApiKeyResponse:
         """End a key at once; one that has ended stays as it is.
 
         Raises:
             NotFound: there is no such key.
         """
 
-        def run(transaction: Transaction) -> tuple[ApiKey, AuditEvent]:
-            hashed, key = self._require_key(transaction, key_id)
+        def run(transaction: Transaction) -> tuple[RevokeApiKeyResponse, AuditEvent]:
+            hashed, key = self._require_key(transaction, request.key_id)
             key.revoked_time_us = key.revoked_time_us or now_us()
             put_key(transaction, hashed, key)
-            return key, self._event("key.revoke", key.key_id, f"of {key.principal_id}")
+            event = self._event("key.revoke", key.key_id, f"of {key.principal_id}")
+            return RevokeApiKeyResponse(key=key), event
 
         return self._ops.change(run)
 
@@ -210,7 +224,7 @@ class Desk:
         """
         return self._ops.read(lambda snapshot: self._require_key(snapshot, key_id)[1])
 
-    def list_keys(self, request: ListApiKeysRequest) -> ListApiKeysResponse:
+    def list_api_keys(self, request: ListApiKeysRequest) -> ListApiKeysResponse:
         """A page of keys, by their ids."""
         size, owner = page_size(request.page_size), request.principal_id
         found = self._ops.read(
@@ -227,7 +241,7 @@ class Desk:
         )
         return ListApiKeysResponse(keys=found[:size], has_more=len(found) > size)
 
-    def list_events(self, request: ListAuditEventsRequest) -> ListAuditEventsResponse:
+    def list_audit_events(self, request: ListAuditEventsRequest) -> ListAuditEventsResponse:
         """A page of the audit trail, oldest first."""
         size = page_size(request.page_size)
         after = min(max(0, request.after_sequence), (1 << 63) - 2)
@@ -236,7 +250,7 @@ class Desk:
         )
         return ListAuditEventsResponse(events=found[:size], has_more=len(found) > size)
 
-    def require_principal(self, snapshot: Snapshot, principal_id: str) -> Principal:
+    def _require_principal(self, snapshot: Snapshot, principal_id: str) -> Principal:
         """A principal that must be there.
 
         Raises:

@@ -38,29 +38,27 @@ class AccessService(Servicer):
         if not identity.principal_id:
             principal = access_service_pb2.Principal(role=identity.role)
             return access_service_pb2.WhoAmIResponse(principal=principal, open=True)
-        principal = self._desk(caller).get_principal(identity.principal_id)
+        request = access_service_pb2.GetPrincipalRequest(principal_id=identity.principal_id)
+        principal = self._desk(caller).get_principal(request).principal
         return access_service_pb2.WhoAmIResponse(principal=principal, key_id=identity.key_id)
 
     async def create_principal(
         self, request: access_service_pb2.CreatePrincipalRequest, caller: Caller
     ) -> access_service_pb2.CreatePrincipalResponse:
         """A new one."""
-        made = await asyncio.to_thread(self._desk(caller).create_principal, request)
-        return access_service_pb2.CreatePrincipalResponse(principal=made)
+        return await asyncio.to_thread(self._desk(caller).create_principal, request)
 
     async def update_principal(
         self, request: access_service_pb2.UpdatePrincipalRequest, caller: Caller
     ) -> access_service_pb2.UpdatePrincipalResponse:
         """Another name, other quotas, locked out or let in."""
-        changed = await asyncio.to_thread(self._desk(caller).update_principal, request)
-        return access_service_pb2.UpdatePrincipalResponse(principal=changed)
+        return await asyncio.to_thread(self._desk(caller).update_principal, request)
 
     async def get_principal(
         self, request: access_service_pb2.GetPrincipalRequest, caller: Caller
     ) -> access_service_pb2.GetPrincipalResponse:
         """One of them."""
-        found = self._desk(caller).get_principal(request.principal_id)
-        return access_service_pb2.GetPrincipalResponse(principal=found)
+        return self._desk(caller).get_principal(request)
 
     async def list_principals(
         self, request: access_service_pb2.ListPrincipalsRequest, caller: Caller
@@ -72,22 +70,21 @@ class AccessService(Servicer):
         self, request: access_service_pb2.CreateApiKeyRequest, caller: Caller
     ) -> access_service_pb2.CreateApiKeyResponse:
         """A new one, told once."""
-        return await asyncio.to_thread(self._desk(caller).create_key, request)
+        return await asyncio.to_thread(self._desk(caller).create_api_key, request)
 
     async def rotate_api_key(
         self, request: access_service_pb2.RotateApiKeyRequest, caller: Caller
     ) -> access_service_pb2.RotateApiKeyResponse:
         """A new one in place of another; everybody may for their own."""
         self._require_own(caller, request.key_id)
-        return await asyncio.to_thread(self._desk(caller).rotate_key, request)
+        return await asyncio.to_thread(self._desk(caller).rotate_api_key, request)
 
     async def revoke_api_key(
         self, request: access_service_pb2.RevokeApiKeyRequest, caller: Caller
     ) -> access_service_pb2.RevokeApiKeyResponse:
         """The end of one; everybody may for their own."""
         self._require_own(caller, request.key_id)
-        ended = await asyncio.to_thread(self._desk(caller).revoke_key, request.key_id)
-        return access_service_pb2.RevokeApiKeyResponse(key=ended)
+        return await asyncio.to_thread(self._desk(caller).revoke_api_key, request)
 
     async def list_api_keys(
         self, request: access_service_pb2.ListApiKeysRequest, caller: Caller
@@ -98,13 +95,13 @@ class AccessService(Servicer):
             if request.principal_id not in ("", mine):
                 raise PermissionDenied(_NOT_YOUR_KEY)
             request.principal_id = mine
-        return self._desk(caller).list_keys(request)
+        return self._desk(caller).list_api_keys(request)
 
     async def list_audit_events(
         self, request: access_service_pb2.ListAuditEventsRequest, caller: Caller
     ) -> access_service_pb2.ListAuditEventsResponse:
         """A page of the trail."""
-        return self._desk(caller).list_events(request)
+        return self._desk(caller).list_audit_events(request)
 
     async def issue_token(
         self, _request: access_service_pb2.IssueTokenRequest, caller: Caller
