@@ -15,10 +15,14 @@ from counterfoil.limits import CALLERS_KNOWN_MAX, CERTIFICATE_NAME_LENGTH_MAX
 from counterfoil.record import problem
 from counterfoil.store import Snapshot, Transaction
 from counterfoil.v1.access_service_pb2 import (
+    AddCertificateNameRequest,
+    AddCertificateNameResponse,
     AuditEvent,
     CertificateName,
     ListCertificateNamesRequest,
     ListCertificateNamesResponse,
+    RemoveCertificateNameRequest,
+    RemoveCertificateNameResponse,
 )
 from counterfoil_server.access.caller import Identity
 from counterfoil_server.access.credentials import identify_principal
@@ -68,44 +72,52 @@ class Certificates:
 class CertificateDesk(Desk):
     """Changes of names, each with its audit event in the same transaction."""
 
-    def add_certificate(self, wanted: CertificateName) -> CertificateName:
+    def add_certificate_name(
+        self, request: AddCertificateNameRequest
+    ) -> AddCertificateNameResponse:
         """Let a name stand for a principal; again changes nothing.
 
         Raises:
             NotFound: there is no such principal. InvalidInput: the name is not acceptable, or stands for another one.
         """
+        wanted = request.certificate_name
         check_name(wanted.name)
 
-        def run(transaction: Transaction) -> tuple[CertificateName, AuditEvent]:
-            self.require_principal(transaction, wanted.principal_id)
+        def run(transaction: Transaction) -> tuple[AddCertificateNameResponse, AuditEvent]:
+            self._require_principal(transaction, wanted.principal_id)
             owner = read_certificate(transaction, wanted.name)
             if owner not in ("", wanted.principal_id):
                 told = f"the name stands for {owner}; remove it there first"
                 raise InvalidInput(told, field="certificate_name.name", reason="ID_TAKEN")
             put_certificate(transaction, wanted.name, wanted.principal_id)
-            return wanted, self._event("certificate.add", wanted.principal_id, wanted.name)
+            event = self._event("certificate.add", wanted.principal_id, wanted.name)
+            return AddCertificateNameResponse(certificate_name=wanted), event
 
         return self._ops.change(run)
 
-    def remove_certificate(self, name: str) -> CertificateName:
+    def remove_certificate_name(
+        self, request: RemoveCertificateNameRequest
+    ) -> RemoveCertificateNameResponse:
         """Let a name stand for nobody, at once.
 
         Raises:
             NotFound: it does already. InvalidInput: it is no name.
         """
+        name = request.name
         check_name(name)
 
-        def run(transaction: Transaction) -> tuple[CertificateName, AuditEvent]:
+        def run(transaction: Transaction) -> tuple[RemoveCertificateNameResponse, AuditEvent]:
             owner = read_certificate(transaction, name)
             if not owner:
                 raise NotFound("no principal has a certificate of that name")
             put_certificate(transaction, name, "")
             removed = CertificateName(name=name, principal_id=owner)
-            return removed, self._event("certificate.remove", owner, name)
+            event = self._event("certificate.remove", owner, name)
+            return RemoveCertificateNameResponse(certificate_name=removed), event
 
         return self._ops.change(run)
 
-    def list_certificates(
+    def list_certificate_names(
         self, request: ListCertificateNamesRequest
     ) -> ListCertificateNamesResponse:
         """A page of names."""

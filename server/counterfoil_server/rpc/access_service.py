@@ -116,22 +116,19 @@ class AccessService(Servicer):
         self, request: access_service_pb2.AddCertificateNameRequest, caller: Caller
     ) -> access_service_pb2.AddCertificateNameResponse:
         """A name that stands for a principal from now on."""
-        desk = self._desk(caller)
-        added = await asyncio.to_thread(desk.add_certificate, request.certificate_name)
-        return access_service_pb2.AddCertificateNameResponse(certificate_name=added)
+        return await asyncio.to_thread(self._desk(caller).add_certificate_name, request)
 
     async def remove_certificate_name(
         self, request: access_service_pb2.RemoveCertificateNameRequest, caller: Caller
     ) -> access_service_pb2.RemoveCertificateNameResponse:
         """A name that stands for nobody from now on."""
-        removed = await asyncio.to_thread(self._desk(caller).remove_certificate, request.name)
-        return access_service_pb2.RemoveCertificateNameResponse(certificate_name=removed)
+        return await asyncio.to_thread(self._desk(caller).remove_certificate_name, request)
 
     async def list_certificate_names(
         self, request: access_service_pb2.ListCertificateNamesRequest, caller: Caller
     ) -> access_service_pb2.ListCertificateNamesResponse:
         """A page of them."""
-        return self._desk(caller).list_certificates(request)
+        return self._desk(caller).list_certificate_names(request)
 
     def _require_own(self, caller: Caller, key_id: str) -> None:
         """Refuse another's key as one that is not there, where the role may reach its own only."""
