@@ -99,7 +99,15 @@ class Busy(CounterfoilError):
 
 
 class Unauthenticated(CounterfoilError):
-    """Nobody knows who calls: there is no key, or it is not good here."""
+    """Nobody knows who calls: there is no key, or it is not good here.
+
+    Attributes:
+        key_id: The key that was once good, or would be elsewhere or at another time; empty when it is none of ours.
+    """
+
+    def __init__(self, message: str, *, key_id: str = "") -> None:
+        super().__init__(message)
+        self.key_id = key_id
 
 
 class PermissionDenied(CounterfoilError):

@@ -32,7 +32,7 @@ class Allowances:
     def find(self, identity: Identity) -> Allowance:
         """What is left for somebody. It begins anew when the principal's quotas are changed."""
         quotas = identity.quotas
-        if quotas is None or not quotas.ByteSize():
+        if quotas is None:
             return UNBOUNDED
         stated = quotas.SerializeToString(deterministic=True)
         found = self._known.get(identity.principal_id)

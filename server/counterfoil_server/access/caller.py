@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from counterfoil.entry import parse_record
 from counterfoil.errors import NotFound, OutOfRange, PermissionDenied, Unauthenticated
@@ -30,7 +30,7 @@ class Identity:
         key_id: the API key behind the credential; empty when there is none.
         expires_time_us: when the credential ends, microseconds since 1970; zero for never.
         networks: where it may be used from; none for anywhere.
-        quotas: how much the principal may ask for.
+        quotas: how much the principal may ask for; None for no bounds.
         by_token: the credential is an access token, and not the key itself.
     """
 
@@ -53,17 +53,16 @@ class Identity:
             Unauthenticated: the credential has expired, or may not be used from there.
         """
         if 0 < self.expires_time_us <= now_us:
-            raise Unauthenticated("the key has expired")
+            raise Unauthenticated("the key has expired", key_id=self.key_id)
         if self.networks and not _is_inside(peer, self.networks):
-            raise Unauthenticated("the key may not be used from this address")
+            raise Unauthenticated("the key may not be used from this address", key_id=self.key_id)
 
 
 OPEN: Final = Identity("", ROLE_OPERATOR)
 """Whoever calls a ledger that has no keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A call that was let in.
 
     Attributes:

@@ -74,7 +74,7 @@ class ApiKeys:
         if not hmac.compare_digest(stored, hashed) or key is None:
             raise Unauthenticated(_UNKNOWN)
         if key.revoked_time_us:
-            raise Unauthenticated("the key was revoked")
+            raise Unauthenticated("the key was revoked", key_id=key_id)
         return identify_principal(
             read_principal(snapshot, key.principal_id),
             key_id=key.key_id,
@@ -96,9 +96,9 @@ def identify_principal(
         Unauthenticated: there is no such principal, or it is locked out.
     """
     if principal is None:
-        raise Unauthenticated(_UNKNOWN)
+        raise Unauthenticated(_UNKNOWN, key_id=key_id)
     if principal.disabled:
-        raise Unauthenticated("the principal of this key is locked out")
+        raise Unauthenticated("the principal of this key is locked out", key_id=key_id)
     return Identity(
         principal.principal_id,
         principal.role,
@@ -106,5 +106,5 @@ def identify_principal(
         key_id,
         expires_time_us,
         tuple(parse_network(text) for text in ip_ranges),
-        principal.quotas,
+        principal.quotas if principal.quotas.ByteSize() else None,
     )

@@ -108,7 +108,8 @@ class Guard:
             LookupError: the method has no row.
         """
         allowance = self._allowances.find(identity)
-        allowance.take_request(stopwatch_s())
+        if allowance.requests is not None:
+            allowance.take_request(stopwatch_s())
         return Caller(identity, find_scope(method, identity.role), allowance, peer)
 
     def check_again(self, method: str, shown: Shown) -> None:
@@ -126,7 +127,9 @@ class Guard:
         reason = _REASONS.get(type(error))
         if reason is None:
             return False
-        who = ("", "") if identity is None else (identity.principal_id, identity.key_id)
+        who = ("", getattr(error, "key_id", ""))
+        if identity is not None:
+            who = (identity.principal_id, identity.key_id)
         self._trail.deny(Denial(method, reason, *who, peer))
         return True
 

@@ -241,6 +241,15 @@ def scan_certificates(snapshot: Snapshot, after: str = "") -> Iterator[tuple[str
         yield bytes(key).decode(), unseal(value, "certificate name").decode()
 
 
+def read_all(snapshot: Snapshot) -> tuple[list[Principal], list[ApiKey]]:
+    """All principals and keys.
+
+    Raises:
+        IntegrityError: one of them is damaged.
+    """
+    return list(scan_principals(snapshot)), list(scan_keys(snapshot))
+
+
 def _behind(name: str) -> bytes:
     return name.encode() + b"\0" if name else b""
 

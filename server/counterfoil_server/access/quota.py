@@ -31,15 +31,19 @@ class Bucket:
     level: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.level = self.rate * BURST_S
+        self.level = self._full
+
+    @property
+    def _full(self) -> float:
+        # A rate below one in a second still lets one in now and then: many workers share a small quota.
+        return max(1.0, self.rate * BURST_S)
 
     def take(self, count: int, now_s: float) -> float:
         """Take units; the seconds to wait when none were taken, else 0."""
-        self.level = min(self.rate * BURST_S, self.level + (now_s - self.filled_s) * self.rate)
+        self.level = min(self._full, self.level + (now_s - self.filled_s) * self.rate)
         self.filled_s = now_s
-        # A rate below one call a second still lets one in when its bucket is full.
-        if self.level < min(1.0, self.rate * BURST_S):
-            return (min(1.0, self.rate * BURST_S) - self.level) / self.rate
+        if self.level < 1.0:
+            return (1.0 - self.level) / self.rate
         self.level -= count
         return 0.0
 
