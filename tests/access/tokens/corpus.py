@@ -213,7 +213,7 @@ def _claims() -> Iterator[tuple[str, Any]]:
     yield "issued in the future", {**CLAIMS, **late}
     yield "nbf in the future", {**CLAIMS, "nbf": NOW_S + 4 * HOUR_S}
     yield "nbf text", {**CLAIMS, "nbf": str(NOW_S)}
-    yield "exp before iat", {**CLAIMS, "exp": NOW_S - 1}
+    yield "exp before iat", {**CLAIMS, "iat": NOW_S - HOUR_S, "exp": NOW_S - 2 * HOUR_S}
     yield "exp in a hundred years", {**CLAIMS, "exp": NOW_S + 876_000 * HOUR_S}
     yield "exp beyond all bounds", json.dumps(CLAIMS).replace(str(NOW_S + HOUR_S), "9" * 400)
     yield "exp in exponents", json.dumps(CLAIMS).replace(str(NOW_S + HOUR_S), "1e400")
