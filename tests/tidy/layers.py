@@ -43,7 +43,9 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
             "grpc_reflection",
             "grpc_status",
             "nacl",
+            "starlette",
             "structlog",
+            "uvicorn",
             "uvloop",
         }
     ),

@@ -69,7 +69,9 @@ class Authority:
         key: PrivateKey | None = None,
     ) -> Pair:
         """A certificate with these alternative names; expired when ``days`` is negative."""
-        return _sign(name, self.pair, names, days=days, key=key or ec.generate_private_key(ec.SECP256R1()))
+        return _sign(
+            name, self.pair, names, days=days, key=key or ec.generate_private_key(ec.SECP256R1())
+        )
 
 
 def _sign(

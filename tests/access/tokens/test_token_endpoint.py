@@ -6,15 +6,17 @@ import subprocess
 from base64 import b64encode
 from typing import Any
 
+import grpc
 import httpx
 import jwt as pyjwt
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
 
 from counterfoil.limits import HTTP_FORM_SIZE_BYTES_MAX
-from counterfoil.v1 import access_service_pb2
+from counterfoil.v1 import access_service_pb2, usage_service_pb2
 from counterfoil_server.directory import load, load_signer, load_token_signer
 
+from ...server.edge import event, fault_of
 from ..world import World, add_person, fresh, key_id_of, local_desk
 
 PATH = "/v1/oauth/token"
@@ -317,6 +319,8 @@ def test_revoking_a_key_ends_its_tokens_at_once(doors: World, http: httpx.Client
     lines = [doors.line(token) for _ in range(16)]
     asked = access_service_pb2.WhoAmIRequest()
     assert all(line.call("AccessService.WhoAmI", asked).code == "OK" for line in lines)
+    stream = lines[0].open("LogService.TailEntries", b"")
+    next(stream)
 
     doors.lines["operator"].call(
         "AccessService.RevokeApiKey",
@@ -324,9 +328,14 @@ def test_revoking_a_key_ends_its_tokens_at_once(doors: World, http: httpx.Client
     )
 
     outcomes = [line.call("AccessService.WhoAmI", asked) for line in lines]
+    used = usage_service_pb2.AppendUsageRequest(submitter="host_a", events=[event()])
+    doors.lines["host_a"].call("UsageService.AppendUsage", used)
+    with pytest.raises(grpc.RpcError) as ended:
+        list(stream)
     for line in lines:
         line.close()
     assert {outcome.code for outcome in outcomes} == {"UNAUTHENTICATED"}
+    assert fault_of(ended.value).code is grpc.StatusCode.UNAUTHENTICATED
     assert http.post(PATH, data=GRANT, auth=(key_id_of(key), key)).status_code == 401
 
 
