@@ -15,3 +15,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("world") / "ledger")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The same served by two processes, for tests that change who may call."""
+    made = World(tmp_path_factory.mktemp("pair") / "ledger", "--workers", "2")
+    yield made
+    made.close()

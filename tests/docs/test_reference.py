@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from counterfoil import limits
-from counterfoil.errors import Busy, Conflict, InvalidInput, OutOfRange
+from counterfoil.errors import Busy, Conflict, InvalidInput, OutOfRange, QuotaExceeded
 from counterfoil.record import KINDS
 from counterfoil.record.problem import REASONS
 from counterfoil.v1 import log_service_pb2
@@ -58,6 +58,7 @@ def status_reasons() -> Iterator[str]:
         Conflict: Conflict("", field="", original_index=0),
         OutOfRange: OutOfRange("", size=0),
         Busy: Busy("", retry_after_s=0.0),
+        QuotaExceeded: QuotaExceeded("", quota="", subject="", retry_after_s=0.0),
     }
     for kind, _, reason, *_ in TABLE:
         yield reason(made[kind] if kind in made else kind(""))
