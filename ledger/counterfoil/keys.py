@@ -16,6 +16,7 @@ import binascii
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 
 from nacl.bindings import (
@@ -272,6 +273,7 @@ def jwk(public_key: bytes) -> dict[str, str]:
     return {**_jwk_members(public_key), "kid": jwk_thumbprint(public_key), "use": "sig"}
 
 
+@lru_cache(maxsize=64)
 def jwk_thumbprint(public_key: bytes) -> str:
     """Return the JWK thumbprint (RFC 7638): base64url of a SHA-256, without padding.
 
