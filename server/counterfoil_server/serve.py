@@ -101,9 +101,9 @@ def serve(directory: Path, addresses: Addresses, workers: int, announce: Announc
     """
     settings = load(directory)
     with hold_lock(settings) as locks:
+        bound = find_addresses(addresses)
         for address in filter(None, addresses):
             refuse_stranger_addresses(settings, address)
-        bound = find_addresses(addresses)
         make_token_key(settings)
         if workers > 1:
             set_up_logging()
