@@ -256,9 +256,21 @@ def _tell_addresses(addresses: Addresses, tls: Tls | None) -> str:
 
 
 def find_addresses(wanted: Addresses) -> Addresses:
-    """Addresses with ports that are free; raises as :func:`find_address` does."""
-    http = find_address(wanted.http, "--http") if wanted.http else ""
-    return Addresses(find_address(wanted.grpc), http)
+    """Addresses with two ports that are free; raises as :func:`find_address` does."""
+    grpc_address = find_address(wanted.grpc)
+    if not wanted.http:
+        return Addresses(grpc_address)
+    http_address = find_address(wanted.http, "--http")
+    while _port(http_address) == _port(grpc_address):
+        # Workers share their ports with each other, so that the system would let two doors share one.
+        if _port(wanted.http) == _port(grpc_address):
+            raise StartupError(f"gRPC and HTTP cannot both have port {_port(grpc_address)}")
+        http_address = find_address(wanted.http, "--http")
+    return Addresses(grpc_address, http_address)
+
+
+def _port(address: str) -> str:
+    return address.rpartition(":")[2]
 
 
 def find_address(address: str, option: str = "--grpc") -> str:
