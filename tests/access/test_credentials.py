@@ -6,7 +6,7 @@ import base64
 import hmac
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from counterfoil.errors import IntegrityError, NotFound, StartupError, Unauthenticated
+from counterfoil.store import Transaction
 from counterfoil.v1.access_service_pb2 import (
     ROLE_HOST,
     ApiKey,
@@ -92,6 +93,16 @@ def test_a_key_that_nobody_made_is_unknown(office: Office) -> None:
     assert forged.key_id == text.split("_")[2]
 
     assert office.refused(stranger.text) == office.refused(forged.text)
+
+
+def plant(office: Office, put: Callable[[Transaction], None]) -> None:
+    """Put something into the store that the desk would not."""
+
+    def run(transaction: Transaction) -> tuple[None, AuditEvent]:
+        put(transaction)
+        return None, AuditEvent(action="planted")
+
+    office.ops.change(run)
 
 
 def _draw_of(text: str) -> bytes:
@@ -179,9 +190,7 @@ def test_a_sandbox_key_is_refused_by_a_live_ledger(office: Office, tmp_path: Pat
         kept = ops.read(lambda snapshot: read_key(snapshot, made.key.key_id))
     assert kept is not None
 
-    office.ops.change(
-        lambda transaction: (put_key(transaction, *kept), AuditEvent(action="planted"))
-    )
+    plant(office, lambda transaction: put_key(transaction, *kept))
     assert "sandbox key" in office.refused(made.api_key)
 
 
@@ -299,12 +308,7 @@ def test_a_rotted_row_lets_nobody_in(office: Office) -> None:
         assert stored is not None
         value = bytearray(stored)
     value[40] ^= 1
-    office.ops.change(
-        lambda transaction: (
-            transaction.put("key", key_id.encode(), bytes(value)),
-            AuditEvent(action="planted"),
-        )
-    )
+    plant(office, lambda transaction: transaction.put("key", key_id.encode(), bytes(value)))
     with pytest.raises(IntegrityError):
         office.keys.identify(text)
 

@@ -70,7 +70,7 @@ def test_each_typing_error_is_told_offline() -> None:
 def test_neighbours_that_changed_places_are_told() -> None:
     """Two characters that were typed in the wrong order fail the checksum."""
     for at in range(8, len(KEY.text) - 1):
-        one, two = KEY.text[at : at + 2]
+        one, two = KEY.text[at], KEY.text[at + 1]
         typed = KEY.text[:at] + two + one + KEY.text[at + 2 :]
         if typed != KEY.text:
             with pytest.raises(Unauthenticated):

@@ -23,7 +23,7 @@ GARBAGE = b"\xff\xff\xff"
 
 def table_says(method: str, role: str, *, own: bool) -> bool:
     """What the table says, with the rule of its scopes."""
-    number = access_service_pb2.Role.Value(f"ROLE_{role.upper()}")
+    number: Any = access_service_pb2.Role.Value(f"ROLE_{role.upper()}")
     scope = TABLE[method].get(number)
     if scope is Scope.OWN and role == "host" and ".List" in method:
         return True

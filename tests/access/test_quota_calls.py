@@ -77,7 +77,7 @@ def test_a_refusal_names_quota_and_principal(pair: World) -> None:
         with pytest.raises(grpc.RpcError) as caught:
             call(request.SerializeToString(), metadata=line.metadata)
 
-    status: Any = rpc_status.from_call(caught.value)  # type: ignore[arg-type]
+    status: Any = rpc_status.from_call(caught.value)
     failure, retry = error_details_pb2.QuotaFailure(), error_details_pb2.RetryInfo()
     info = error_details_pb2.ErrorInfo()
     found = [detail.Unpack(kind) for kind in (info, failure, retry) for detail in status.details]

@@ -63,9 +63,10 @@ def local_desk(directory: Path) -> Iterator[Desk]:
 
 def add_person(desk: Desk, name: str, role: str, tenant: str = "", **quotas: int) -> str:
     """Make a principal with a key; returns the key."""
+    number: Any = access_pb2.Role.Value(f"ROLE_{role.upper()}")
     principal = access_pb2.Principal(
         principal_id=name,
-        role=access_pb2.Role.Value(f"ROLE_{role.upper()}"),
+        role=number,
         tenant=tenant,
         quotas=access_pb2.Quotas(**quotas),
     )
@@ -97,7 +98,7 @@ class Line:
             address, options=[("grpc.use_local_subchannel_pool", 1)]
         )
         shown = f"Bearer {key}" if header == "authorization" else key
-        self.metadata = ((header, shown),) if key else ()
+        self.metadata: tuple[tuple[str, str], ...] = ((header, shown),) if key else ()
 
     def close(self) -> None:
         """End the connection."""

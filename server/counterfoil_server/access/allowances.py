@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from counterfoil.errors import CounterfoilError, QuotaExceeded
+from counterfoil.errors import QuotaExceeded
 from counterfoil.limits import CALLERS_KNOWN_MAX
 from counterfoil_server.access.caller import Caller, Identity
 from counterfoil_server.access.ops import OpsStore
@@ -66,7 +66,7 @@ class Allowances:
                 await asyncio.to_thread(self._ops.add_tokens, day, added)
             if any(allowance.counts_tokens for _, allowance in self._known.values()):
                 self._learn_day()
-        except CounterfoilError as error:
+        except Exception as error:  # noqa: BLE001 - told, and tried again a second later: the ledger goes on
             _log.error("the sums of quotas cannot be stored", error=str(error))
 
     def _learn_day(self) -> None:

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from counterfoil.errors import CounterfoilError
 from counterfoil.limits import DENIAL_LINES_MAX
 from counterfoil.v1.access_service_pb2 import AuditEvent
 from counterfoil_server.access.ops import DENIED, SIGNED_IN, OpsStore
@@ -84,5 +83,5 @@ class Trail:
         ]
         try:
             await asyncio.to_thread(self._ops.append_events, events)
-        except CounterfoilError as error:
-            _log.error("the audit trail has no room or is damaged", error=str(error))
+        except Exception as error:  # noqa: BLE001 - told, and tried again with what comes: the ledger goes on
+            _log.error("the audit trail cannot be written", error=str(error))
