@@ -39,6 +39,9 @@ from counterfoil_server.access.caller import OPEN, Caller, Identity
 from counterfoil_server.access.guard import Shown, find_scope
 from counterfoil_server.access.ops import OpsStore
 from counterfoil_server.access.quota import UNBOUNDED
+from counterfoil_server.access.sign_in import TokenDesk
+from counterfoil_server.access.token import Realm
+from counterfoil_server.access.trail import Trail
 from counterfoil_server.directory import Settings
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages, _digest
@@ -93,11 +96,14 @@ def _ledger() -> Ledger:
     log = fuzz_log()
     settings = Settings(Path(), ORIGIN, "sandbox")
     ops = OpsStore(Path(mkdtemp(prefix="ops-")) / "ops", ORIGIN, create=True)
-    return Ledger(settings, log, _Queue(), Pages(log.secret), ops)  # type: ignore[arg-type]
+    tokens = TokenDesk(log.signer, Realm(ORIGIN, "sandbox"), 300, Trail(ops, lambda: 0))
+    return Ledger(settings, log, _Queue(), Pages(log.secret), ops, tokens)  # type: ignore[arg-type]
 
 
 class _OpenDoor:
     """Lets everything in as the operator, also after a case has made a principal."""
+
+    asks_for_certificates = False
 
     def identify(self, _shown: Shown) -> Identity:
         """Nobody is asked."""

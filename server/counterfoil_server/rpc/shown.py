@@ -10,7 +10,7 @@ from counterfoil_server.access.guard import Shown
 _BEARER: Final = "bearer "
 
 
-def read_shown(context: Any, *, certificates: bool) -> Shown:
+def read_shown(context: Any, *, certificates: bool = False) -> Shown:
     """Read it from the metadata of a call: ``authorization: Bearer …``, or ``x-api-key: …``.
 
     Args:
