@@ -12,19 +12,25 @@ from google.protobuf.message import Message
 
 from counterfoil.v1.access_service_pb2 import (
     ROLE_HOST,
+    AddCertificateNameRequest,
+    CertificateName,
     CreateApiKeyRequest,
     CreatePrincipalRequest,
     GetPrincipalRequest,
+    IssueTokenRequest,
     ListApiKeysRequest,
     ListAuditEventsRequest,
+    ListCertificateNamesRequest,
     ListPrincipalsRequest,
     Principal,
     Quotas,
+    RemoveCertificateNameRequest,
     RevokeApiKeyRequest,
     RotateApiKeyRequest,
     UpdatePrincipalRequest,
     WhoAmIRequest,
 )
+from counterfoil_server.access.certificates import CertificateDesk
 from counterfoil_server.access.desk import Desk
 from counterfoil_server.access.ops import OpsStore
 
@@ -48,6 +54,13 @@ def fuzz_ops() -> OpsStore:
 def _fresh_key() -> str:
     made = Desk(fuzz_ops(), "sandbox").create_api_key(CreateApiKeyRequest(principal_id=NAME))
     return made.key.key_id
+
+
+def _added_name() -> CertificateName:
+    name = CertificateName(name="dns:host.fuzz.example", principal_id=NAME)
+    desk = CertificateDesk(fuzz_ops(), "sandbox")
+    added = desk.add_certificate_name(AddCertificateNameRequest(certificate_name=name))
+    return added.certificate_name
 
 
 def access_seeds(method: str) -> Iterator[bytes]:
@@ -75,5 +88,9 @@ def _full(method: str) -> Message:
         "RevokeApiKey": RevokeApiKeyRequest(key_id=_fresh_key()),
         "ListApiKeys": ListApiKeysRequest(principal_id=NAME, after_key_id="a", page_size=3),
         "ListAuditEvents": ListAuditEventsRequest(after_sequence=1, page_size=3),
+        "IssueToken": IssueTokenRequest(),
+        "AddCertificateName": AddCertificateNameRequest(certificate_name=_added_name()),
+        "RemoveCertificateName": RemoveCertificateNameRequest(name=_added_name().name),
+        "ListCertificateNames": ListCertificateNamesRequest(principal_id=NAME, after_name="d"),
     }
     return requests[method]
