@@ -15,6 +15,8 @@ from starlette.types import ASGIApp
 
 _log = structlog.get_logger(__name__)
 PROBLEM: Final = "application/problem+json"
+# A method is the caller's word.
+_METHOD_LENGTH: Final = 16
 NO_STORE: Final = {"cache-control": "no-store"}
 
 
@@ -45,13 +47,18 @@ def format_json(content: Mapping[str, Any]) -> bytes:
 async def _problem(request: Request, error: Exception) -> Response:
     """RFC 9457: what went wrong, in a form for programs."""
     assert isinstance(error, HTTPException)
-    _log.info("refused", method=request.method, status=error.status_code, message=error.detail)
+    _log.info(
+        "refused",
+        method=request.method[:_METHOD_LENGTH],
+        status=error.status_code,
+        message=error.detail,
+    )
     return _problem_document(error.status_code, error.detail, error.headers)
 
 
 async def _fault(request: Request, error: Exception) -> Response:
     """Our fault. The log has the cause; the caller is not told what may be somebody else's."""
-    _log.error("failed", method=request.method, error=type(error).__name__)
+    _log.error("failed", method=request.method[:_METHOD_LENGTH], error=type(error).__name__)
     return _problem_document(500, "the server failed; its log says how", None)
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from counterfoil.errors import StartupError
 from counterfoil.keys import Verifier, jwk
 from counterfoil_server.http.app import NO_STORE, format_json, json_response
 
@@ -20,6 +21,7 @@ TOKEN_PATH: Final = "/v1/oauth/token"  # noqa: S105 - a path
 _JWKS_AGE_S: Final = 300
 # The page of any site may read what everybody may read.
 _PUBLIC: Final = {"access-control-allow-origin": "*", "x-content-type-options": "nosniff"}
+_URL: Final = re.compile(r"https?://[!-~]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 
@@ -31,7 +33,12 @@ def key_routes(
     Args:
         public_url: where callers reach this server, such as ``https://ledger.example.com``; empty: by the name that they used.
         keys: those that may be shown now: of receipts and of tokens.
+
+    Raises:
+        StartupError: the address is none.
     """
+    if public_url and not _URL.fullmatch(public_url):
+        raise StartupError(f"http_url {public_url!r} is not of the form https://ledger.example.com")
 
     async def show_keys(request: Request) -> Response:
         body = format_json({"keys": [jwk(key.public_key) for key in keys()]})

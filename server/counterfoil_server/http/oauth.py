@@ -69,7 +69,9 @@ def token_routes(issue: Issue) -> list[BaseRoute]:
             _check_grant(fields)
             issued = await issue(client)
         except _Refusal as refusal:
+            _log.info("refused", method=TOKEN_PATH, error=refusal.word, message=str(refusal))
             return _refuse(refusal)
+        # These are denials: whoever refused has counted them for log and audit trail.
         except ClientRefused:
             return _refuse(_unknown_client())
         except MayNot as error:
@@ -85,7 +87,6 @@ def token_routes(issue: Issue) -> list[BaseRoute]:
 
 
 def _refuse(refusal: _Refusal) -> Response:
-    _log.info("refused", method=TOKEN_PATH, error=refusal.word, message=str(refusal))
     headers = {**_HEADERS, **(_CHALLENGE if refusal.status == 401 else {})}
     content = {"error": refusal.word, "error_description": str(refusal)}
     return json_response(content, refusal.status, headers)

@@ -17,10 +17,13 @@ from counterfoil_server.directory import (
     load_token_signer,
     make_token_key,
 )
-from counterfoil_server.serve import find_addresses
+from counterfoil_server.http.keys import key_routes
+from counterfoil_server.serve import _warn, find_addresses, serve
 from counterfoil_server.telemetry import _Forward
+from counterfoil_server.tls import Tls, TlsFiles
 from counterfoil_server.workers import Addresses
 
+from .authority import Authority
 from .test_http_connection import free_address
 
 ORIGIN = "example.com/ledger"
@@ -92,6 +95,14 @@ def test_a_lifetime_out_of_bounds_is_refused(tmp_path: Path, lifetime_s: int) ->
         load(settings.directory)
 
 
+@pytest.mark.parametrize("url", ["ledger.example.com", "ftp://x", "https://", "https://a b"])
+def test_an_address_from_outside_must_be_one(url: str) -> None:
+    """What is shown to everybody as the server's address is of http or https, without spaces."""
+    with pytest.raises(StartupError, match="http_url"):
+        key_routes(ORIGIN, url, list)
+    assert key_routes(ORIGIN, "https://ledger.example.com/", list)
+
+
 def test_two_doors_need_two_ports() -> None:
     """One port for both is refused, whatever the hosts; two that are free are found."""
     address = free_address()
@@ -104,6 +115,34 @@ def test_two_doors_need_two_ports() -> None:
     found = find_addresses(Addresses("127.0.0.1:0", "127.0.0.1:0"))
     assert found.grpc != found.http
     assert find_addresses(Addresses(address)) == Addresses(address)
+
+
+def test_an_open_ledger_does_not_open_its_other_door_to_strangers(tmp_path: Path) -> None:
+    """Without keys HTTP is for this machine only, as gRPC is."""
+    create(tmp_path / "ledger", ORIGIN)
+
+    with pytest.raises(StartupError, match="has no keys"):
+        serve(tmp_path / "ledger", Addresses("127.0.0.1:0", "0.0.0.0:0"), 1, print)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "told"),
+    [
+        (Addresses("127.0.0.1:1", "[::1]:2"), False),
+        (Addresses("0.0.0.0:1"), True),
+        (Addresses("127.0.0.1:1", "0.0.0.0:2"), True),
+    ],
+)
+def test_keys_in_the_clear_are_told(tmp_path: Path, addresses: Addresses, told: bool) -> None:
+    """A ledger with keys that listens beyond its machine without TLS says so, and with TLS it does not."""
+    tls = Tls(TlsFiles(*Authority().issue("x").write(tmp_path, "tls"), None))
+
+    with capture_logs() as lines:
+        _warn(False, addresses, None)
+        _warn(False, addresses, tls)
+
+    assert [line["log_level"] for line in lines] == ["warning"] * told
+    assert all("in the clear" in line["event"] for line in lines)
 
 
 def test_what_uvicorn_says_becomes_a_line_of_our_log() -> None:
