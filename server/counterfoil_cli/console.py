@@ -22,7 +22,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON o
 ServerOption = Annotated[
     str,
     typer.Option(
-        "--server", metavar="HOST:PORT", envvar="COUNTERFOIL_SERVER", help="The ledger's address."
+        "--server",
+        metavar="HOST:PORT",
+        envvar="COUNTERFOIL_SERVER",
+        help="The ledger's address; https://HOST:PORT for TLS.",
     ),
 ]
 KeyOption = Annotated[

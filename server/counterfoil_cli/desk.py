@@ -56,14 +56,14 @@ def open_access(
         with connect(server, key, api_key) as client:
             yield client.access
         return
-    from counterfoil_server.access.desk import Desk
+    from counterfoil_server.access.certificates import CertificateDesk
     from counterfoil_server.access.door import open_ops
     from counterfoil_server.directory import load
 
     settings = load(directory)
     ops = open_ops(settings)
     try:
-        yield Access(_Local(Desk(ops, settings.environment)))
+        yield Access(_Local(CertificateDesk(ops, settings.environment)))
     finally:
         ops.close()
 

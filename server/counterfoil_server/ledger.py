@@ -11,6 +11,7 @@ from counterfoil.record import TRAINING
 from counterfoil.record.text import check_id
 from counterfoil.record.usage import Window
 from counterfoil_server.access.ops import OpsStore
+from counterfoil_server.access.sign_in import TokenDesk
 from counterfoil_server.clock import now_us
 from counterfoil_server.directory import Settings
 from counterfoil_server.pages import Pages
@@ -29,6 +30,7 @@ class Ledger:
     sequencer: Sequencer
     pages: Pages
     ops: OpsStore
+    tokens: TokenDesk
     _known: set[str] = field(default_factory=set)
 
     def window(self, *, backfill: bool) -> Window:

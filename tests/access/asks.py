@@ -43,6 +43,20 @@ def _key_of(world: World, name: str, side: str) -> str:
     return str(made.answers[0].key.key_id)
 
 
+def _certificate_name(_world: World, _name: str, _side: str) -> access_service_pb2.CertificateName:
+    return access_service_pb2.CertificateName(
+        name=f"dns:{fresh('machine')}.example", principal_id="host_b"
+    )
+
+
+def _added_name(world: World, name: str, side: str) -> str:
+    """A name of a certificate that stands for somebody."""
+    wanted = _certificate_name(world, name, side)
+    request = access_service_pb2.AddCertificateNameRequest(certificate_name=wanted)
+    world.lines["operator"].call("AccessService.AddCertificateName", request)
+    return wanted.name
+
+
 def _new_principal(_world: World, _name: str, _side: str) -> Message:
     principal = access_service_pb2.Principal(
         principal_id=fresh("person"), role=access_service_pb2.ROLE_AUDITOR
@@ -135,4 +149,16 @@ ASKS: dict[str, Ask] = {
         )
     ),
     "AccessService.ListAuditEvents": _one(lambda *_: access_service_pb2.ListAuditEventsRequest()),
+    "AccessService.IssueToken": _one(lambda *_: access_service_pb2.IssueTokenRequest()),
+    "AccessService.AddCertificateName": _one(
+        lambda *given: access_service_pb2.AddCertificateNameRequest(
+            certificate_name=_certificate_name(*given)
+        )
+    ),
+    "AccessService.RemoveCertificateName": _one(
+        lambda *given: access_service_pb2.RemoveCertificateNameRequest(name=_added_name(*given))
+    ),
+    "AccessService.ListCertificateNames": _one(
+        lambda *_: access_service_pb2.ListCertificateNamesRequest()
+    ),
 }

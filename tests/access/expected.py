@@ -5,9 +5,13 @@ from __future__ import annotations
 _FOR_EVERYBODY = {
     *("GetLogInfo", "GetCheckpoint", "GetInclusionProof", "GetConsistencyProof"),
     "WhoAmI",
+    "IssueToken",
 }
 _THE_WHOLE_LOG = {"ListEntries", "TailEntries"}
-_OPERATORS_VIEW = {"GetPrincipal", "ListPrincipals", "ListApiKeys", "ListAuditEvents"}
+_OPERATORS_VIEW = {
+    *("GetPrincipal", "ListPrincipals", "ListApiKeys", "ListAuditEvents"),
+    "ListCertificateNames",
+}
 
 
 def may(role: str, method: str, *, own: bool) -> bool:

@@ -27,7 +27,9 @@ def table_says(method: str, role: str, *, own: bool) -> bool:
     scope = TABLE[method].get(number)
     if scope is Scope.OWN and role == "host" and ".List" in method:
         return True
-    return scope is Scope.ALL or (scope is not None and (own or method.endswith("WhoAmI")))
+    return scope is Scope.ALL or (
+        scope is not None and (own or method.endswith(("WhoAmI", "IssueToken")))
+    )
 
 
 @pytest.mark.parametrize("whose", SIDES)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,8 +36,10 @@ from counterfoil.record.usage import Window, accept_batch, check_batch
 from counterfoil.v1 import record_pb2, usage_service_pb2
 from counterfoil_server.access.caller import OPEN, Caller, Identity
 from counterfoil_server.access.guard import Shown, find_scope
-from counterfoil_server.access.ops import OpsStore
 from counterfoil_server.access.quota import UNBOUNDED
+from counterfoil_server.access.sign_in import TokenDesk
+from counterfoil_server.access.token import Realm
+from counterfoil_server.access.trail import Trail
 from counterfoil_server.directory import Settings
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages, _digest
@@ -46,6 +47,7 @@ from counterfoil_server.rpc import SERVICES, Servicer, assemble
 from counterfoil_server.rpc.status import to_status
 
 from ..record.samples import HOST, PROVIDER, good, party, serialize, signed_training
+from .access import access_seeds, fuzz_ops
 from .ledger import ORIGIN, STREAM, SUBMITTER, fuzz_log
 from .target import Cut, Target, as_text, must
 
@@ -92,12 +94,15 @@ class _Queue:
 def _ledger() -> Ledger:
     log = fuzz_log()
     settings = Settings(Path(), ORIGIN, "sandbox")
-    ops = OpsStore(Path(mkdtemp(prefix="ops-")) / "ops", ORIGIN, create=True)
-    return Ledger(settings, log, _Queue(), Pages(log.secret), ops)  # type: ignore[arg-type]
+    ops = fuzz_ops()
+    tokens = TokenDesk(log.signer, Realm(ORIGIN, "sandbox"), 300, Trail(ops, lambda: 0))
+    return Ledger(settings, log, _Queue(), Pages(log.secret), ops, tokens)  # type: ignore[arg-type]
 
 
 class _OpenDoor:
     """Lets everything in as the operator, also after a case has made a principal."""
+
+    asks_for_certificates = False
 
     def identify(self, _shown: Shown) -> Identity:
         """Nobody is asked."""
@@ -170,8 +175,10 @@ async def _requests(data: bytes) -> AsyncIterator[bytes]:
 def _request_seeds(method: MethodDescriptor) -> Callable[[], Iterator[bytes]]:
     def seeds() -> Iterator[bytes]:
         request: type[Message] = GetMessageClass(method.input_type)
-        made = _stream_requests() if method.client_streaming else _filled(request)
-        yield from made
+        if method.containing_service.name == "AccessService":
+            yield from access_seeds(method.name)
+        else:
+            yield from _stream_requests() if method.client_streaming else _filled(request)
 
     return seeds
 

@@ -2,7 +2,8 @@
 
     LedgerClient    writes, reads and proves; every answer is verified before it is returned
     Registry        creators, assets, licences and prices; what ``LedgerClient.registry`` is
-    Access          principals, keys and the audit trail: ``client.access``
+    Access          principals, keys, tokens and the audit trail: ``client.access``
+    Tls             certificates to believe and to show
     UsageStream     many batches of usage over one call
     UsageReporter   what a model host embeds: events go to a disk spool at once and to the ledger in the background
 
@@ -28,10 +29,12 @@ from counterfoil_client.evidence import UsageResult
 from counterfoil_client.registry import Registered, Registry
 from counterfoil_client.reporter import ReporterStatus, UsageReporter
 from counterfoil_client.stream import UsageStream
+from counterfoil_client.tls import Tls
 
 __all__ = [
     "LedgerClient",
     "Access",
+    "Tls",
     "UsageStream",
     "UsageReporter",
     "ReporterStatus",

@@ -7,22 +7,31 @@ from google.protobuf.message import Message
 
 from counterfoil.limits import PAGE_SIZE_MAX
 from counterfoil.v1.access_service_pb2 import (
+    AddCertificateNameRequest,
+    AddCertificateNameResponse,
     ApiKey,
     AuditEvent,
+    CertificateName,
     CreateApiKeyRequest,
     CreateApiKeyResponse,
     CreatePrincipalRequest,
     CreatePrincipalResponse,
     GetPrincipalRequest,
     GetPrincipalResponse,
+    IssueTokenRequest,
+    IssueTokenResponse,
     ListApiKeysRequest,
     ListApiKeysResponse,
     ListAuditEventsRequest,
     ListAuditEventsResponse,
+    ListCertificateNamesRequest,
+    ListCertificateNamesResponse,
     ListPrincipalsRequest,
     ListPrincipalsResponse,
     Principal,
     Quotas,
+    RemoveCertificateNameRequest,
+    RemoveCertificateNameResponse,
     RevokeApiKeyRequest,
     RevokeApiKeyResponse,
     RotateApiKeyRequest,
@@ -148,3 +157,34 @@ class Access:
             more = page.has_more
             if more:
                 request.after_sequence = page.events[-1].sequence
+
+    def issue_token(self) -> IssueTokenResponse:
+        """An access token in place of the API key that this client shows; good for some minutes."""
+        return self._transport.unary(
+            _SERVICE + "IssueToken", IssueTokenRequest(), IssueTokenResponse
+        )
+
+    def add_certificate_name(self, name: str, principal_id: str) -> CertificateName:
+        """Let client certificates with a name, such as ``dns:host.example.com``, stand for a principal."""
+        wanted = CertificateName(name=name, principal_id=principal_id)
+        request = AddCertificateNameRequest(certificate_name=wanted)
+        path = _SERVICE + "AddCertificateName"
+        return self._transport.unary(path, request, AddCertificateNameResponse).certificate_name
+
+    def remove_certificate_name(self, name: str) -> CertificateName:
+        """Let a name stand for nobody, at once."""
+        request = RemoveCertificateNameRequest(name=name)
+        path = _SERVICE + "RemoveCertificateName"
+        return self._transport.unary(path, request, RemoveCertificateNameResponse).certificate_name
+
+    def certificate_names(self, principal_id: str = "") -> Iterator[CertificateName]:
+        """Names of certificates: those of one principal, or all."""
+        request = ListCertificateNamesRequest(principal_id=principal_id, page_size=PAGE_SIZE_MAX)
+        more = True
+        while more:
+            path = _SERVICE + "ListCertificateNames"
+            page = self._transport.unary(path, request, ListCertificateNamesResponse)
+            yield from page.certificate_names
+            more = page.has_more
+            if more:
+                request.after_name = page.certificate_names[-1].name

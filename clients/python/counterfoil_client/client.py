@@ -53,6 +53,7 @@ from counterfoil_client.registry import Registry
 from counterfoil_client.requests import event_bodies, format_append_usage, format_write
 from counterfoil_client.session import Session
 from counterfoil_client.stream import OnAck, UsageStream
+from counterfoil_client.tls import Tls
 from counterfoil_client.transport import Transport
 from counterfoil_client.trust import parse_trust
 
@@ -70,7 +71,6 @@ _FORMATS: Final[dict[str, tuple[ReceiptFormat, str]]] = {
 }
 RECEIPT_FORMATS: Final = tuple(_FORMATS)
 """The forms that ``LedgerClient.receipt`` can ask for."""
-
 Written = TypeVar("Written", RecordTrainingResponse, RecordPayoutResponse)
 
 
@@ -84,12 +84,11 @@ class LedgerClient:
     have their signatures yet. Their quorum is checked by ``verify_receipt`` with the same policy, offline and later.
 
     Args:
-        target: what gRPC dials, such as ``"127.0.0.1:7070"``.
+        target: what gRPC dials, such as ``"127.0.0.1:7070"``, or ``"https://ledger.example.com:7070"`` for TLS.
         trust: a policy, its text, or the log's verifier key; None believes the key that the log shows first.
-        submitter: who writes.
-        timeout_s: how long to wait for an answer, in seconds.
-        credentials: TLS settings; None is plain text.
-        api_key: who calls; None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
+        submitter: who writes. timeout_s: how long to wait for an answer, in seconds.
+        api_key: who calls, by API key or access token; None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
+        tls, credentials: see Tls, or gRPC's own; None is the environment's for ``https://``, and plain text otherwise.
     """
 
     def __init__(
@@ -101,17 +100,18 @@ class LedgerClient:
         timeout_s: float = 30.0,
         credentials: grpc.ChannelCredentials | None = None,
         api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Make a client; see the class.
 
         Raises:
             VerificationError: ``trust`` is text, and neither a verifier key nor a policy.
-            ValueError: ``api_key`` has characters that no key has.
+            ValueError, OSError: ``api_key``, ``target`` or ``tls`` make no sense, or a file of it cannot be read.
         """
         self.submitter = submitter
         self._trust = parse_trust(trust) if isinstance(trust, str) else trust
         self._transport = Transport(
-            target, timeout_s=timeout_s, credentials=credentials, api_key=api_key
+            target, timeout_s=timeout_s, credentials=credentials, api_key=api_key, tls=tls
         )
         self._session = Session(self._transport, self._trust, submitter)
 

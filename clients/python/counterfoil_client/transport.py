@@ -21,6 +21,7 @@ from counterfoil.v1 import (
     usage_service_pb2,
 )
 from counterfoil_client.errors import LedgerError, ledger_error
+from counterfoil_client.tls import Tls, resolve_target
 
 M = TypeVar("M", bound=Message)
 
@@ -92,13 +93,17 @@ class Transport:
     """Calls over one channel; may be used from many threads.
 
     Args:
-        target: what gRPC dials, such as ``"127.0.0.1:7400"``, ``"dns:///ledger.example.com:443"`` or ``"unix:/run/l"``.
+        target: what gRPC dials, such as ``"127.0.0.1:7400"``, ``"dns:///ledger.example.com:443"`` or ``"unix:/run/l"``; or
+            ``"https://ledger.example.com:7070"`` for TLS.
         timeout_s: the deadline of each unary call.
-        credentials: TLS settings; None is plain text, for the same machine or a trusted network.
+        credentials: TLS as gRPC has it, instead of ``tls``.
+        tls: see Tls; None is the environment's for ``https://``, and plain text for the same machine or a trusted network
+            otherwise.
         api_key: who calls; sent with each call. None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
 
     Raises:
-        ValueError: the key has characters that no key has.
+        ValueError: the key has characters that no key has, or the target or ``tls`` make no sense.
+        OSError: a file of ``tls`` cannot be read.
     """
 
     def __init__(
@@ -108,14 +113,16 @@ class Transport:
         timeout_s: float,
         credentials: grpc.ChannelCredentials | None = None,
         api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self.target = target
+        dialled, credentials = resolve_target(target, tls, credentials)
         self._metadata = _metadata(os.environ.get(API_KEY_VARIABLE) if api_key is None else api_key)
         self.timeout_s = timeout_s
         self._channel = (
-            grpc.insecure_channel(target, options=_OPTIONS)
+            grpc.insecure_channel(dialled, options=_OPTIONS)
             if credentials is None
-            else grpc.secure_channel(target, credentials, options=_OPTIONS)
+            else grpc.secure_channel(dialled, credentials, options=_OPTIONS)
         )
         self._calls: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -247,3 +247,65 @@ class ListAuditEventsResponse(_message.Message):
     events: _containers.RepeatedCompositeFieldContainer[AuditEvent]
     has_more: bool
     def __init__(self, events: _Optional[_Iterable[_Union[AuditEvent, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
+
+class IssueTokenRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class IssueTokenResponse(_message.Message):
+    __slots__ = ("access_token", "expires_time_us")
+    ACCESS_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    access_token: str
+    expires_time_us: int
+    def __init__(self, access_token: _Optional[str] = ..., expires_time_us: _Optional[int] = ...) -> None: ...
+
+class CertificateName(_message.Message):
+    __slots__ = ("name", "principal_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    principal_id: str
+    def __init__(self, name: _Optional[str] = ..., principal_id: _Optional[str] = ...) -> None: ...
+
+class AddCertificateNameRequest(_message.Message):
+    __slots__ = ("certificate_name",)
+    CERTIFICATE_NAME_FIELD_NUMBER: _ClassVar[int]
+    certificate_name: CertificateName
+    def __init__(self, certificate_name: _Optional[_Union[CertificateName, _Mapping]] = ...) -> None: ...
+
+class AddCertificateNameResponse(_message.Message):
+    __slots__ = ("certificate_name",)
+    CERTIFICATE_NAME_FIELD_NUMBER: _ClassVar[int]
+    certificate_name: CertificateName
+    def __init__(self, certificate_name: _Optional[_Union[CertificateName, _Mapping]] = ...) -> None: ...
+
+class RemoveCertificateNameRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class RemoveCertificateNameResponse(_message.Message):
+    __slots__ = ("certificate_name",)
+    CERTIFICATE_NAME_FIELD_NUMBER: _ClassVar[int]
+    certificate_name: CertificateName
+    def __init__(self, certificate_name: _Optional[_Union[CertificateName, _Mapping]] = ...) -> None: ...
+
+class ListCertificateNamesRequest(_message.Message):
+    __slots__ = ("principal_id", "after_name", "page_size")
+    PRINCIPAL_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_NAME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    principal_id: str
+    after_name: str
+    page_size: int
+    def __init__(self, principal_id: _Optional[str] = ..., after_name: _Optional[str] = ..., page_size: _Optional[int] = ...) -> None: ...
+
+class ListCertificateNamesResponse(_message.Message):
+    __slots__ = ("certificate_names", "has_more")
+    CERTIFICATE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
+    certificate_names: _containers.RepeatedCompositeFieldContainer[CertificateName]
+    has_more: bool
+    def __init__(self, certificate_names: _Optional[_Iterable[_Union[CertificateName, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...

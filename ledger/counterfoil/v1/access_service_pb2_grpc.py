@@ -85,6 +85,26 @@ class AccessServiceStub:
                 request_serializer=counterfoil_dot_v1_dot_access__service__pb2.ListAuditEventsRequest.SerializeToString,
                 response_deserializer=counterfoil_dot_v1_dot_access__service__pb2.ListAuditEventsResponse.FromString,
                 _registered_method=True)
+        self.IssueToken = channel.unary_unary(
+                '/counterfoil.v1.AccessService/IssueToken',
+                request_serializer=counterfoil_dot_v1_dot_access__service__pb2.IssueTokenRequest.SerializeToString,
+                response_deserializer=counterfoil_dot_v1_dot_access__service__pb2.IssueTokenResponse.FromString,
+                _registered_method=True)
+        self.AddCertificateName = channel.unary_unary(
+                '/counterfoil.v1.AccessService/AddCertificateName',
+                request_serializer=counterfoil_dot_v1_dot_access__service__pb2.AddCertificateNameRequest.SerializeToString,
+                response_deserializer=counterfoil_dot_v1_dot_access__service__pb2.AddCertificateNameResponse.FromString,
+                _registered_method=True)
+        self.RemoveCertificateName = channel.unary_unary(
+                '/counterfoil.v1.AccessService/RemoveCertificateName',
+                request_serializer=counterfoil_dot_v1_dot_access__service__pb2.RemoveCertificateNameRequest.SerializeToString,
+                response_deserializer=counterfoil_dot_v1_dot_access__service__pb2.RemoveCertificateNameResponse.FromString,
+                _registered_method=True)
+        self.ListCertificateNames = channel.unary_unary(
+                '/counterfoil.v1.AccessService/ListCertificateNames',
+                request_serializer=counterfoil_dot_v1_dot_access__service__pb2.ListCertificateNamesRequest.SerializeToString,
+                response_deserializer=counterfoil_dot_v1_dot_access__service__pb2.ListCertificateNamesResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServiceServicer:
@@ -161,6 +181,34 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueToken(self, request, context):
+        """A short-lived access token in place of the API key that the call is made with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddCertificateName(self, request, context):
+        """Lets client certificates with a name stand for a principal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveCertificateName(self, request, context):
+        """The end of that, at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCertificateNames(self, request, context):
+        """Names of certificates, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +261,26 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.ListAuditEvents,
                     request_deserializer=counterfoil_dot_v1_dot_access__service__pb2.ListAuditEventsRequest.FromString,
                     response_serializer=counterfoil_dot_v1_dot_access__service__pb2.ListAuditEventsResponse.SerializeToString,
+            ),
+            'IssueToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueToken,
+                    request_deserializer=counterfoil_dot_v1_dot_access__service__pb2.IssueTokenRequest.FromString,
+                    response_serializer=counterfoil_dot_v1_dot_access__service__pb2.IssueTokenResponse.SerializeToString,
+            ),
+            'AddCertificateName': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddCertificateName,
+                    request_deserializer=counterfoil_dot_v1_dot_access__service__pb2.AddCertificateNameRequest.FromString,
+                    response_serializer=counterfoil_dot_v1_dot_access__service__pb2.AddCertificateNameResponse.SerializeToString,
+            ),
+            'RemoveCertificateName': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveCertificateName,
+                    request_deserializer=counterfoil_dot_v1_dot_access__service__pb2.RemoveCertificateNameRequest.FromString,
+                    response_serializer=counterfoil_dot_v1_dot_access__service__pb2.RemoveCertificateNameResponse.SerializeToString,
+            ),
+            'ListCertificateNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCertificateNames,
+                    request_deserializer=counterfoil_dot_v1_dot_access__service__pb2.ListCertificateNamesRequest.FromString,
+                    response_serializer=counterfoil_dot_v1_dot_access__service__pb2.ListCertificateNamesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -486,6 +554,114 @@ class AccessService:
             '/counterfoil.v1.AccessService/ListAuditEvents',
             counterfoil_dot_v1_dot_access__service__pb2.ListAuditEventsRequest.SerializeToString,
             counterfoil_dot_v1_dot_access__service__pb2.ListAuditEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/counterfoil.v1.AccessService/IssueToken',
+            counterfoil_dot_v1_dot_access__service__pb2.IssueTokenRequest.SerializeToString,
+            counterfoil_dot_v1_dot_access__service__pb2.IssueTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddCertificateName(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/counterfoil.v1.AccessService/AddCertificateName',
+            counterfoil_dot_v1_dot_access__service__pb2.AddCertificateNameRequest.SerializeToString,
+            counterfoil_dot_v1_dot_access__service__pb2.AddCertificateNameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveCertificateName(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/counterfoil.v1.AccessService/RemoveCertificateName',
+            counterfoil_dot_v1_dot_access__service__pb2.RemoveCertificateNameRequest.SerializeToString,
+            counterfoil_dot_v1_dot_access__service__pb2.RemoveCertificateNameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCertificateNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/counterfoil.v1.AccessService/ListCertificateNames',
+            counterfoil_dot_v1_dot_access__service__pb2.ListCertificateNamesRequest.SerializeToString,
+            counterfoil_dot_v1_dot_access__service__pb2.ListCertificateNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

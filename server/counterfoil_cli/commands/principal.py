@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from counterfoil_cli import certificate
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
     ApiKeyOption,
@@ -53,6 +54,7 @@ def register(app: typer.Typer) -> None:
     principal.command("create", epilog=_CREATE)(create)
     principal.command("update", epilog=_UPDATE)(update)
     principal.command("list", epilog=example("counterfoil principal list --json"))(list_all)
+    certificate.register(principal)
     app.add_typer(principal, name="principal")
 
 

@@ -33,6 +33,7 @@ class Identity:
         expires_time_us: when the credential ends, microseconds since 1970; zero for never.
         networks: where it may be used from; none for anywhere.
         quotas: how much the principal may ask for; None for no bounds.
+        by_token: the credential is an access token, and not the key itself.
     """
 
     principal_id: str
@@ -42,6 +43,7 @@ class Identity:
     expires_time_us: int = 0
     networks: tuple[Network, ...] = ()
     quotas: Quotas | None = None
+    by_token: bool = False
 
     def check_usable(self, now_us: int, peer: str) -> None:
         """Check what may have changed since the credential was looked up: the time, and where the call comes from.

@@ -12,6 +12,7 @@ from counterfoil.errors import CounterfoilError, PermissionDenied, QuotaExceeded
 from counterfoil.v1.access_service_pb2 import Role
 from counterfoil_server.access.allowances import Allowances
 from counterfoil_server.access.caller import OPEN, Caller, Identity
+from counterfoil_server.access.certificates import Certificates
 from counterfoil_server.access.credentials import Scheme
 from counterfoil_server.access.ops import OpsStore
 from counterfoil_server.access.table import Scope, find_row
@@ -31,7 +32,8 @@ class Shown(NamedTuple):
     Attributes:
         credential: an API key or an access token; empty for none.
         peer: its address, without a port.
-        certificate_names: the subject alternative names of its verified client certificate.
+        certificate_names: the subject alternative names of its verified client certificate, with their kinds in front;
+            looked at when there is no credential.
     """
 
     credential: str
@@ -47,18 +49,30 @@ class Guard:
     """Lets calls in; one for each worker, in its event loop."""
 
     def __init__(
-        self, ops: OpsStore, schemes: Sequence[Scheme], allowances: Allowances, trail: Trail
+        self,
+        ops: OpsStore,
+        schemes: Sequence[Scheme],
+        allowances: Allowances,
+        trail: Trail,
+        certificates: Certificates | None = None,
     ) -> None:
         """Guard one ledger.
 
         Args:
             schemes: the kinds of credentials; the first that claims one decides.
             allowances: what is left of quotas. trail: where denials go.
+            certificates: whose client certificates are, where the ports ask for some.
         """
         self._ops = ops
         self._schemes = tuple(schemes)
         self._allowances = allowances
         self._trail = trail
+        self._certificates = certificates
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Whether what a caller shows may be a certificate alone."""
+        return self._certificates is not None
 
     def identify(self, shown: Shown) -> Identity:
         """Who calls.
@@ -73,6 +87,8 @@ class Guard:
                 identity = scheme.identify(shown.credential)
                 identity.check_usable(now_us(), shown.peer)
                 return identity
+        if self._certificates is not None and not shown.credential and shown.certificate_names:
+            return self._certificates.identify(shown.certificate_names)
         if shown.credential:
             raise Unauthenticated("the credential is of no kind that this ledger knows")
         raise Unauthenticated(

@@ -35,7 +35,9 @@ M = TypeVar("M", bound=Message)
 META, PRINCIPAL, KEY, SAN, AUDIT, QUOTA = "meta", "principal", "key", "san", "audit", "quota"
 SPACES: Final = (META, PRINCIPAL, KEY, SAN, AUDIT, QUOTA)
 DENIED: Final = "denied"
-"""The action of audit events that may be thinned out when there are too many."""
+SIGNED_IN: Final = "token.issue"
+_THINNED: Final = (DENIED, SIGNED_IN)
+"""Actions of audit events that may be thinned out when there are too many."""
 _FORMAT: Final = "counterfoil operations v1\n"
 _FORMAT_KEY, _GENERATION_KEY, _TRAIL_KEY = b"format", b"generation", b"trail"
 _NUMBER: Final = struct.Struct(">Q")
@@ -219,6 +221,26 @@ def scan_events(snapshot: Snapshot, after: int = 0) -> Iterator[AuditEvent]:
         yield _parse(AuditEvent, unseal(value, "audit event"))
 
 
+def read_certificate(snapshot: Snapshot, name: str) -> str:
+    """Whose certificates have this name: a principal_id, or empty."""
+    found = snapshot.get(SAN, name.encode()) if name else None
+    return "" if found is None else unseal(found, "certificate name").decode()
+
+
+def put_certificate(transaction: Transaction, name: str, principal_id: str) -> None:
+    """Let a name stand for a principal; for none when that is empty."""
+    if principal_id:
+        transaction.put(SAN, name.encode(), seal(principal_id.encode()))
+    else:
+        transaction.delete(SAN, name.encode())
+
+
+def scan_certificates(snapshot: Snapshot, after: str = "") -> Iterator[tuple[str, str]]:
+    """Names of certificates with their principals, by the names."""
+    for key, value in snapshot.scan(SAN, _behind(after)):
+        yield bytes(key).decode(), unseal(value, "certificate name").decode()
+
+
 def read_all(snapshot: Snapshot) -> tuple[list[Principal], list[ApiKey]]:
     """All principals and keys.
 
@@ -250,14 +272,14 @@ def _append(transaction: Transaction, events: Iterable[AuditEvent]) -> None:
     last, denials, thinned = (0, 0, 0) if found is None else _TRAIL.unpack(unseal(found, "trail"))
     for event in events:
         last += 1
-        denials += event.action == DENIED
+        denials += event.action in _THINNED
         event.sequence = last
         value = seal(event.SerializeToString(deterministic=True))
         transaction.put(AUDIT, encode_key(last), value)
     while denials > OPS_DENIALS_MAX:
         event = next(scan_events(transaction, thinned))
         thinned = event.sequence
-        if event.action == DENIED:
+        if event.action in _THINNED:
             transaction.delete(AUDIT, encode_key(thinned))
             denials -= 1
     transaction.put(META, _TRAIL_KEY, seal(_TRAIL.pack(last, denials, thinned)))

@@ -114,6 +114,10 @@ TABLE: Final[Mapping[str, Row]] = MappingProxyType(
             ROLE_AUDITOR, self=(ROLE_PLATFORM, *_TENANTS, ROLE_MIRROR)
         ),
         "AccessService.ListAuditEvents": _row(ROLE_AUDITOR),
+        "AccessService.IssueToken": _row(self=_OTHERS),
+        "AccessService.AddCertificateName": _row(),
+        "AccessService.RemoveCertificateName": _row(),
+        "AccessService.ListCertificateNames": _row(ROLE_AUDITOR),
     }
 )
 

@@ -8,7 +8,7 @@ import structlog
 
 from counterfoil.limits import DENIAL_LINES_MAX
 from counterfoil.v1.access_service_pb2 import AuditEvent
-from counterfoil_server.access.ops import DENIED, OpsStore
+from counterfoil_server.access.ops import DENIED, SIGNED_IN, OpsStore
 
 _log = structlog.get_logger(__name__)
 FLUSH_S: Final = 1.0
@@ -18,7 +18,7 @@ class Denial(NamedTuple):
     """What denials of one second are counted by.
 
     Attributes:
-        method: such as ``LogService.GetEntry``. reason: as the caller was told it.
+        method: such as ``LogService.GetEntry``; of a sign-in the key. reason: as the caller was told it.
         principal_id, key_id: who was denied; empty when nobody knows. peer: the address without its port.
     """
 
@@ -27,6 +27,7 @@ class Denial(NamedTuple):
     principal_id: str
     key_id: str
     peer: str
+    action: str = DENIED
 
 
 # What does not fit a second's lines is counted together.
@@ -49,6 +50,10 @@ class Trail:
         first_us, count = self._counts.get(denial, (self._clock(), 0))
         self._counts[denial] = first_us, count + 1
 
+    def sign_in(self, principal_id: str, key_id: str, peer: str) -> None:
+        """Count an access token that was issued for a key; many in a second are one line too."""
+        self.deny(Denial(key_id, "", principal_id, key_id, peer, SIGNED_IN))
+
     async def run(self) -> None:
         """Write what has gathered once a second, until this is cancelled."""
         while True:
@@ -62,11 +67,11 @@ class Trail:
         counts, self._counts = self._counts, {}
         for denial, (_, count) in counts.items():
             shown = {name: value for name, value in denial._asdict().items() if value}
-            _log.info("denied", count=count, **shown)
+            _log.info(shown.pop("action"), count=count, **shown)
         events = [
             AuditEvent(
                 time_us=first_us,
-                action=DENIED,
+                action=denial.action,
                 principal_id=denial.principal_id,
                 key_id=denial.key_id,
                 subject=denial.method,

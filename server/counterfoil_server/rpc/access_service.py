@@ -5,7 +5,8 @@ import asyncio
 from counterfoil.errors import NotFound, PermissionDenied
 from counterfoil.v1 import access_service_pb2
 from counterfoil_server.access.caller import Caller
-from counterfoil_server.access.desk import Actor, Desk
+from counterfoil_server.access.certificates import CertificateDesk
+from counterfoil_server.access.desk import Actor
 from counterfoil_server.access.table import Scope
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.rpc.assemble import Servicer
@@ -22,11 +23,12 @@ class AccessService(Servicer):
         """Serve one ledger."""
         self._ops = ledger.ops
         self._environment = ledger.settings.environment
+        self._tokens = ledger.tokens
 
-    def _desk(self, caller: Caller) -> Desk:
+    def _desk(self, caller: Caller) -> CertificateDesk:
         identity = caller.identity
         actor = Actor(identity.principal_id, identity.key_id, caller.peer)
-        return Desk(self._ops, self._environment, actor)
+        return CertificateDesk(self._ops, self._environment, actor)
 
     async def who_am_i(
         self, _request: access_service_pb2.WhoAmIRequest, caller: Caller
@@ -100,6 +102,33 @@ class AccessService(Servicer):
     ) -> access_service_pb2.ListAuditEventsResponse:
         """A page of the trail."""
         return self._desk(caller).list_audit_events(request)
+
+    async def issue_token(
+        self, _request: access_service_pb2.IssueTokenRequest, caller: Caller
+    ) -> access_service_pb2.IssueTokenResponse:
+        """A token for the caller's key."""
+        issued = self._tokens.issue(caller)
+        return access_service_pb2.IssueTokenResponse(
+            access_token=issued.text, expires_time_us=issued.expires_s * 1_000_000
+        )
+
+    async def add_certificate_name(
+        self, request: access_service_pb2.AddCertificateNameRequest, caller: Caller
+    ) -> access_service_pb2.AddCertificateNameResponse:
+        """A name that stands for a principal from now on."""
+        return await asyncio.to_thread(self._desk(caller).add_certificate_name, request)
+
+    async def remove_certificate_name(
+        self, request: access_service_pb2.RemoveCertificateNameRequest, caller: Caller
+    ) -> access_service_pb2.RemoveCertificateNameResponse:
+        """A name that stands for nobody from now on."""
+        return await asyncio.to_thread(self._desk(caller).remove_certificate_name, request)
+
+    async def list_certificate_names(
+        self, request: access_service_pb2.ListCertificateNamesRequest, caller: Caller
+    ) -> access_service_pb2.ListCertificateNamesResponse:
+        """A page of them."""
+        return self._desk(caller).list_certificate_names(request)
 
     def _require_own(self, caller: Caller, key_id: str) -> None:
         """Refuse another's key as one that is not there, where the role may reach its own only."""

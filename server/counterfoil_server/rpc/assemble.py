@@ -59,7 +59,7 @@ class _Visit:
 
     def enter(self) -> Caller:
         """Let the call in; raises what `Guard.identify` and `Guard.permit` raise."""
-        self._shown = read_shown(self._context)
+        self._shown = read_shown(self._context, certificates=self._guard.asks_for_certificates)
         self._identity = self._guard.identify(self._shown)
         return self._guard.permit(self._method, self._identity, self._shown.peer)
 

@@ -4,13 +4,17 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from counterfoil.errors import Unauthenticated
+from counterfoil_server.access.certificates import KINDS
 from counterfoil_server.access.guard import Shown
 
 _BEARER: Final = "bearer "
 
 
-def read_shown(context: Any) -> Shown:
+def read_shown(context: Any, *, certificates: bool = False) -> Shown:
     """Read it from the metadata of a call: ``authorization: Bearer …``, or ``x-api-key: …``.
+
+    Args:
+        certificates: without a credential, the names of the client's certificate count.
 
     Raises:
         Unauthenticated: there are several credentials, or one of another scheme.
@@ -22,7 +26,19 @@ def read_shown(context: Any) -> Shown:
     ]
     if len(found) > 1:
         raise Unauthenticated("the call shows several credentials; send one")
-    return Shown(found[0] if found else "", read_peer(context.peer()))
+    names = _read_names(context) if certificates and not found else ()
+    return Shown(found[0] if found else "", read_peer(context.peer()), names)
+
+
+def _read_names(context: Any) -> tuple[str, ...]:
+    """The subject alternative names of the verified certificate, in order, with their kinds in front."""
+    facts = context.auth_context()
+    names = (
+        f"{kind}:{value.decode('utf-8', 'replace')}"
+        for kind in KINDS
+        for value in facts.get(f"peer_{kind}", ())
+    )
+    return tuple(name.lower() if name.startswith("dns:") else name for name in names)
 
 
 def _unwrap(value: str) -> str:
