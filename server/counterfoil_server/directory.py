@@ -16,7 +16,13 @@ from typing import Any, Final
 
 from counterfoil.errors import CounterfoilError, StartupError
 from counterfoil.keys import Signer
-from counterfoil.limits import TIME_US_MAX, WINDOW_FUTURE_US, WINDOW_PAST_US
+from counterfoil.limits import (
+    EVENT_TOKENS_CAP,
+    TIME_US_MAX,
+    TOKENS_MAX,
+    WINDOW_FUTURE_US,
+    WINDOW_PAST_US,
+)
 from counterfoil.log import SPACES, Anchor, Log, create_log
 from counterfoil.log.fsck import Report, check_log
 from counterfoil.log.fsck.report import Progress
@@ -33,11 +39,13 @@ ENVIRONMENTS: Final = {
     "live": record_pb2.ENVIRONMENT_LIVE,
     "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
 }
-SAME_CONTENT: Final = ("flag", "refuse")
+POLICIES: Final = ("flag", "refuse")
 # Times of the whole calendar, and sizes that a 64-bit machine can map.
 _NUMBERS_MAX: Final = {
     "map_size_bytes": (1 << 63) - 1,
     "room_reserve_bytes": (1 << 63) - 1,
+    "event_tokens_cap": 3 * TOKENS_MAX,
+    "day_tokens_cap": (1 << 63) - 1,
     "window_past_s": TIME_US_MAX // 1_000_000,
     "scrub_period_s": TIME_US_MAX // 1_000_000,
     "window_future_s": TIME_US_MAX // 1_000_000,
@@ -57,6 +65,9 @@ class Settings:
         window_past_s, window_future_s: how far usage may lie behind and ahead of the clock, seconds.
         scrub_period_s: how long one round of the scrub over the whole store takes, seconds; 0 for no scrub.
         same_content: ``flag`` or ``refuse`` an asset with content that another creator has registered.
+        uncovered: ``flag`` or ``refuse`` usage that no licence covers.
+        event_tokens_cap: more tokens in one event are flagged.
+        day_tokens_cap: more tokens of one submitter in a day are flagged; 0 for no cap.
     """
 
     directory: Path
@@ -71,6 +82,9 @@ class Settings:
     window_future_s: int = WINDOW_FUTURE_US // 1_000_000
     scrub_period_s: int = 7 * 86_400
     same_content: str = "flag"
+    uncovered: str = "flag"
+    event_tokens_cap: int = EVENT_TOKENS_CAP
+    day_tokens_cap: int = 0
 
     def path(self, name: str) -> Path:
         """The place of ``key``, ``anchor`` or ``store``."""
@@ -151,8 +165,9 @@ def load(directory: Path) -> Settings:
             )
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
-    if table.get("same_content", "flag") not in SAME_CONTENT:
-        raise StartupError(f"{path}: same_content must be flag or refuse")
+    for name in ("same_content", "uncovered"):
+        if table.get(name, "flag") not in POLICIES:
+            raise StartupError(f"{path}: {name} must be flag or refuse")
     paths: dict[str, Any] = {
         name: Path(table[name]) for name in ("key", "anchor", "store") if name in table
     }

@@ -28,6 +28,7 @@ from counterfoil.limits import (
 from counterfoil.log import Log
 from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
+from counterfoil_server.assessing import Assessor
 from counterfoil_server.clock import now_us
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import Settings, hold_lock, load, open_log
@@ -122,7 +123,7 @@ async def _run(
         stop.set()
 
     sequencer = Sequencer(log, fail)
-    ledger = Ledger(settings, log, sequencer, Pages(log.secret))
+    ledger = Ledger(settings, log, sequencer, Pages(log.secret), Assessor(log, settings))
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
     scrubbing = _start_scrub(settings, log) if first and settings.scrub_period_s else None
     server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))])

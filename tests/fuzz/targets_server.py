@@ -34,6 +34,7 @@ from counterfoil.record import (
 from counterfoil.record.training import signed_bytes
 from counterfoil.record.usage import Window, accept_batch, check_batch
 from counterfoil.v1 import record_pb2, usage_service_pb2
+from counterfoil_server.assessing import Assessor
 from counterfoil_server.directory import Settings
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages, _digest
@@ -79,7 +80,8 @@ class _Queue:
 def _ledger() -> Ledger:
     log = fuzz_log()
     settings = Settings(Path(), ORIGIN, "sandbox")
-    return Ledger(settings, log, _Queue(), Pages(log.secret))  # type: ignore[arg-type]
+    queue: Any = _Queue()
+    return Ledger(settings, log, queue, Pages(log.secret), Assessor(log, settings))
 
 
 class _Silence:
