@@ -30,6 +30,9 @@ CONSENTS_MAX = 8
 # No request to a model reads or writes more than this; a larger number is a mistake in the unit.
 TOKENS_MAX = 10**12
 
+# No model in service takes and gives as many in one call: windows end at two million. More is logged and flagged.
+EVENT_TOKENS_CAP = 4_000_000
+
 ARTIFACTS_MAX = 1000
 PARTY_SIGNATURES_MAX = 16
 

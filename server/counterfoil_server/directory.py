@@ -18,9 +18,11 @@ from typing import Any, Final
 from counterfoil.errors import CounterfoilError, StartupError
 from counterfoil.keys import Signer
 from counterfoil.limits import (
+    EVENT_TOKENS_CAP,
     TIME_US_MAX,
     TOKEN_LIFETIME_S_DEFAULT,
     TOKEN_LIFETIME_S_MAX,
+    TOKENS_MAX,
     WINDOW_FUTURE_US,
     WINDOW_PAST_US,
 )
@@ -40,11 +42,13 @@ ENVIRONMENTS: Final = {
     "live": record_pb2.ENVIRONMENT_LIVE,
     "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
 }
-SAME_CONTENT: Final = ("flag", "refuse")
+POLICIES: Final = ("flag", "refuse")
 # Times of the whole calendar, and sizes that a 64-bit machine can map.
 _NUMBERS_MAX: Final = {
     "map_size_bytes": (1 << 63) - 1,
     "room_reserve_bytes": (1 << 63) - 1,
+    "event_tokens_cap": 3 * TOKENS_MAX,
+    "day_tokens_cap": (1 << 63) - 1,
     "window_past_s": TIME_US_MAX // 1_000_000,
     "scrub_period_s": TIME_US_MAX // 1_000_000,
     "window_future_s": TIME_US_MAX // 1_000_000,
@@ -65,6 +69,9 @@ class Settings:
         window_past_s, window_future_s: how far usage may lie behind and ahead of the clock, seconds.
         scrub_period_s: how long one round of the scrub over the whole store takes, seconds; 0 for no scrub.
         same_content: ``flag`` or ``refuse`` an asset with content that another creator has registered.
+        uncovered: ``flag`` or ``refuse`` usage that no licence covers.
+        event_tokens_cap: more tokens in one event are flagged.
+        day_tokens_cap: more tokens of one submitter in a day are flagged; 0 for no cap.
         token_key: where the private key of access tokens lies. token_lifetime_s: how long they are good for, seconds.
         tls_cert, tls_key, tls_client_ca: PEM files of TLS; empty for plain text, and for clients without certificates.
         http_url: where HTTP is reached from outside; empty for the name that a caller used.
@@ -82,6 +89,9 @@ class Settings:
     window_future_s: int = WINDOW_FUTURE_US // 1_000_000
     scrub_period_s: int = 7 * 86_400
     same_content: str = "flag"
+    uncovered: str = "flag"
+    event_tokens_cap: int = EVENT_TOKENS_CAP
+    day_tokens_cap: int = 0
     token_key: Path = Path("token.key")
     token_lifetime_s: int = TOKEN_LIFETIME_S_DEFAULT
     tls_cert: str = ""
@@ -171,8 +181,9 @@ def load(directory: Path) -> Settings:
         raise StartupError(f"{path}: token_lifetime_s must be at least 1")
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
-    if table.get("same_content", "flag") not in SAME_CONTENT:
-        raise StartupError(f"{path}: same_content must be flag or refuse")
+    for name in ("same_content", "uncovered"):
+        if table.get(name, "flag") not in POLICIES:
+            raise StartupError(f"{path}: {name} must be flag or refuse")
     paths: dict[str, Any] = {
         name: Path(table[name]) for name in ("key", "anchor", "store", "token_key") if name in table
     }

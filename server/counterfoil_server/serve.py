@@ -29,6 +29,7 @@ from counterfoil.log import Log
 from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
 from counterfoil_server.access.door import Door, is_loopback, open_ops, refuse_stranger_addresses
+from counterfoil_server.assessing import Assessor
 from counterfoil_server.clock import now_us
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import (
@@ -139,7 +140,8 @@ async def _run(
         stop.set()
 
     sequencer = Sequencer(log, fail)
-    ledger = Ledger(settings, log, sequencer, Pages(log.secret), door.ops, door.tokens)
+    assessor, pages = Assessor(log, settings), Pages(log.secret)
+    ledger = Ledger(settings, log, sequencer, pages, assessor, door.ops, door.tokens)
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
     scrubbing = _start_scrub(settings, log) if first and settings.scrub_period_s else None
     server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))])

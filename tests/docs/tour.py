@@ -15,7 +15,7 @@ from pathlib import Path
 
 _VARIABLE = re.compile(
     r"example\.com/ledger\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}"  # a verifier key
-    r"|\b(?:gen|pt|ev|pay|cr|as|li|rv|pr)_\d+_[0-9a-f]{8}\b"  # an entry's id
+    r"|\b(?:gen|pt|ev|pay|cr|as|li|rv|pr|va)_\d+_[0-9a-f]{8}\b"  # an entry's id
     r"|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"  # a time of the log
     r"|[A-Za-z0-9+/]{43,}={0,2}"  # a hash or a signature
     r"|\bcf_live_[a-z2-7]{12}_[a-z2-7]{52}_[a-z2-7]{8}\b"  # an operator's key

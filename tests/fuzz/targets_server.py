@@ -40,6 +40,7 @@ from counterfoil_server.access.quota import UNBOUNDED
 from counterfoil_server.access.sign_in import TokenDesk
 from counterfoil_server.access.token import Realm
 from counterfoil_server.access.trail import Trail
+from counterfoil_server.assessing import Assessor
 from counterfoil_server.directory import Settings
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages, _digest
@@ -96,7 +97,9 @@ def _ledger() -> Ledger:
     settings = Settings(Path(), ORIGIN, "sandbox")
     ops = fuzz_ops()
     tokens = TokenDesk(log.signer, Realm(ORIGIN, "sandbox"), 300, Trail(ops, lambda: 0))
-    return Ledger(settings, log, _Queue(), Pages(log.secret), ops, tokens)  # type: ignore[arg-type]
+    queue: Any = _Queue()
+    pages, assessor = Pages(log.secret), Assessor(log, settings)
+    return Ledger(settings, log, queue, pages, assessor, ops, tokens)
 
 
 class _OpenDoor:

@@ -11,7 +11,7 @@ from counterfoil.licensing import Question
 from counterfoil.limits import COVERAGE_QUERIES_MAX
 from counterfoil.v1 import record_pb2, registry_pb2
 from counterfoil.v1 import registry_service_pb2 as service
-from counterfoil_server.registry import coverage as module
+from counterfoil_server.registry import finder as module
 
 from .edge import SECOND_US, Edge, expect_invalid, fresh, now_us, refused
 from .registry import RegistryEdge, asset, creator, licence, price, use

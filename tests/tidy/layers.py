@@ -53,7 +53,7 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
     "counterfoil.views": frozenset({"google"}),
     "counterfoil.log": frozenset({"blake3", "google", "numpy"}),
     "counterfoil.billing": frozenset({"google"}),
-    "counterfoil.licensing": frozenset({"google"}),
+    "counterfoil.licensing": frozenset({"google", "numpy"}),
     "counterfoil.store": frozenset({"lmdb", "numpy"}),
     "counterfoil.record": frozenset({"blake3", "google", "nacl"}),
     "counterfoil.v1": frozenset({"google", "grpc"}),

@@ -152,7 +152,7 @@ def _as_line(entry: "Entry") -> str:
         if isinstance(body, dict)
         else ""
     )
-    return f"{entry.index:>10}  {format_time(entry.time_us)}  {told['kind']:<9} {entry.id:<28} {facts}".rstrip()
+    return f"{entry.index:>10}  {format_time(entry.time_us)}  {told['kind']:<10} {entry.id:<28} {facts}".rstrip()
 
 
 def _as_json(entry: "Entry") -> dict[str, Any]:

@@ -20,14 +20,16 @@ from counterfoil.errors import (
 )
 from counterfoil.limits import BODY_SIZE_BYTES_MAX, PAGE_SIZE_MAX
 from counterfoil.log import Entry, prepare_batch
+from counterfoil.log.assessments import Said, read_said
 from counterfoil.log.read import list_entries, read_entry, read_receipt, resolve_id
 from counterfoil.log.receipts import make_receipt
 from counterfoil.log.state import read_state
 from counterfoil.receipt import Receipt, format_receipt
-from counterfoil.record import Kind, format_id, parse_message, problem
+from counterfoil.record import Kind, Verdicts, format_id, parse_message, problem
 from counterfoil.record.text import check_id
 from counterfoil.store import Snapshot
 from counterfoil.tlog import leaf_hash
+from counterfoil.v1.assessment_pb2 import Verdict
 from counterfoil.wire import parse_fields
 from counterfoil_server.access.allowances import charge
 from counterfoil_server.access.caller import NOT_YOURS, Caller
@@ -36,6 +38,7 @@ from counterfoil_server.ledger import Ledger, require_id
 from counterfoil_server.pages import fitting, page_size
 
 M = TypeVar("M", bound=Message)
+Assess = Callable[[Any, str], Verdicts | None]
 
 
 class Recorded(NamedTuple):
@@ -45,6 +48,7 @@ class Recorded(NamedTuple):
     receipt: Receipt
     time_us: int
     duplicate: bool
+    said: Said | None = None
 
     def fill(self, response: M, id_field: str) -> M:
         """Put it into a response, which calls the id by the name of its kind."""
@@ -66,11 +70,13 @@ async def record_one(
     body_field: str,
     *,
     exclusive: bool = False,
+    assess: Assess = lambda _body, _submitter: None,
 ) -> Recorded:
     """Check and log the one record in a request with ``submitter``, ``request_id`` and a body.
 
     Args:
         exclusive: refuse content that another creator has registered.
+        assess: what the ledger has to say about the body, which is logged behind it.
 
     Raises:
         PermissionDenied: it is in somebody else's name.
@@ -94,6 +100,8 @@ async def record_one(
     charge(caller, 1)
     # Without a request_id the content stands for itself: the same record sent twice is one record.
     request_id = request.request_id or "blake3-" + blake3(body).hexdigest()
+    salt_seed = fresh_seed()
+    verdicts = assess(getattr(request, body_field), request.submitter)
     batch = prepare_batch(
         kind,
         request.submitter,
@@ -101,9 +109,10 @@ async def record_one(
         [request_id],
         secret=ledger.log.secret,
         environment=ledger.log.environment,
-        salt_seed=fresh_seed(),
+        salt_seed=salt_seed,
         request_id=request_id,
         exclusive=exclusive,
+        assessment=ledger.prepare_assessment(verdicts, salt_seed),
     )
     try:
         appended = await ledger.sequencer.offer(batch)
@@ -114,14 +123,18 @@ async def record_one(
     if appended.head is not None:
         receipt = make_receipt(appended, appended.head, body, batch.commitments[0])
         name = format_id(kind.id_prefix, receipt.index, leaf_hash(receipt.leaf))
-        return Recorded(name, receipt, appended.head.time_us, duplicate=False)
+        said = None
+        if verdicts is not None:
+            said = Said(receipt.index + 1, Verdict.FromString(verdicts.distinct[0]))
+        return Recorded(name, receipt, appended.head.time_us, duplicate=False, said=said)
     index, different = appended.existing[0].index, appended.existing[0].field
     if different is not None:
         told = f"request_id {request_id} is entry {index} with another {different}"
         raise Conflict(told, field=f"{body_field}.{different}", original_index=index)
     with ledger.log.store.snapshot() as snapshot:
         entry = read_entry(snapshot, index)
-        return Recorded(entry.id, read_receipt(snapshot, entry), entry.leaf.time_us, duplicate=True)
+        receipt, said = read_receipt(snapshot, entry), read_said(snapshot, index)
+    return Recorded(entry.id, receipt, entry.leaf.time_us, duplicate=True, said=said)
 
 
 def _cut_body(data: bytes, request_class: type[Message], field: str) -> bytes:

@@ -10,6 +10,7 @@ from counterfoil.entry import parse_record
 from counterfoil.errors import InvalidInput, Stopping
 from counterfoil.limits import STREAM_WINDOW_BATCHES
 from counterfoil.log import Appended, read_stream
+from counterfoil.log.assessments import read_said
 from counterfoil.log.read import find_identity
 from counterfoil.record import (
     USAGE,
@@ -154,11 +155,14 @@ class UsageService(Servicer):
                 snapshot,
                 lambda: find_identity(snapshot, log.secret, USAGE, submitter, event_id),
             )
+            said = read_said(snapshot, entry.index)
         return usage_service_pb2.GetUsageEventResponse(
             index=entry.index,
             time_us=entry.leaf.time_us,
             event=record_pb2.UsageEvent.FromString(entry.body),
             backfill=parse_record(entry.record).backfill,
+            verdict=said.verdict if said else None,
+            assessment_index=said.assessment_index if said else 0,
         )
 
 
