@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -229,7 +230,8 @@ def test_each_object_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "read_over_time",
         lambda _snapshot, kind, name, *_times: read.append((kind.name, name)),
     )
-    finder = module.Finder(None, [1])  # type: ignore[arg-type]
+    nowhere: Any = SimpleNamespace(snapshot=None)
+    finder = module.Finder(nowhere, [1])
     for buyer in "abc":
         finder.find(Question("nothing", buyer, 1))
 
