@@ -38,7 +38,7 @@ def paths(command: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...
 
 
 ALL_PATHS = tuple(paths(typer.main.get_command(app)))
-GROUPS = {path[:-1] for path in ALL_PATHS if len(path) > 1}
+GROUPS = {path[:-1] for path in ALL_PATHS if path}
 
 
 def test_the_commands_are_those_of_the_manual() -> None:

@@ -24,6 +24,12 @@ Done = subprocess.CompletedProcess[str]
 Program = Callable[..., Done]
 
 
+@pytest.fixture(scope="module")
+def shared_ledger(registry_ledger: LedgerProcess) -> LedgerProcess:
+    """What is registered here puts verdicts behind what others send: they share another ledger."""
+    return registry_ledger
+
+
 @pytest.fixture
 def program(
     shared_ledger: LedgerProcess,
