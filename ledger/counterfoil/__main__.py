@@ -16,7 +16,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from counterfoil.entry import KIND_GENESIS, KIND_PAYOUT, KIND_TRAINING, KIND_USAGE
+from counterfoil.entry import (
+    KIND_ASSET,
+    KIND_CREATOR,
+    KIND_GENESIS,
+    KIND_LICENSE,
+    KIND_PAYOUT,
+    KIND_PRICE,
+    KIND_REVOCATION,
+    KIND_TRAINING,
+    KIND_USAGE,
+)
 from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.export import CHECKPOINT_NAME, VerifiedExport, verify_export
 from counterfoil.limits import MIB
@@ -38,6 +48,11 @@ _KINDS: Final = {
     KIND_TRAINING: "training",
     KIND_USAGE: "usage",
     KIND_PAYOUT: "payout",
+    KIND_CREATOR: "creator",
+    KIND_ASSET: "asset",
+    KIND_LICENSE: "license",
+    KIND_REVOCATION: "revocation",
+    KIND_PRICE: "price",
 }
 
 

@@ -72,6 +72,8 @@ def test_a_creator_is_registered_changed_and_ended(
     history = run(program, "creator", "history", name)["versions"]
 
     assert verify_receipt(kept.read_bytes(), shared_ledger.vkey).index == first["index"]
+    verified = program("verify", kept, "--key", shared_ledger.vkey).stdout
+    assert f"logged the creator record at index {first['index']}" in verified
     assert told["creator"] == {
         "creator_id": name,
         "replaces": first["etag"],

@@ -2,7 +2,7 @@
 
 The order is fixed (docs/ARCHITECTURE.md follows one append from end to end):
 
-    prepare -> transaction (duplicates, sequence, chain, tree, catalog, sign, store checkpoint)
+    prepare -> transaction (duplicates, sequence, registry, chain, tree, catalog, sign, store checkpoint)
             -> durable commit -> verify own signature -> advance the anchor -> answer
 
 :func:`append_group` is the inside of the transaction. It reads nothing but the transaction and its arguments, so that a
@@ -158,9 +158,10 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
             field=str(conflict.field),
             original_index=conflict.index,
         )
-    registry = Registry(group.transaction, group.transaction)
     if batch.change is not None and positions:
-        registry.check(batch.change, group.time_us, exclusive=batch.exclusive)
+        Registry(group.transaction, group.transaction).check(
+            batch.change, group.time_us, exclusive=batch.exclusive
+        )
     seen.remember(batch, suspects, positions, first)
     if batch.stream_id:
         _advance_stream(group.transaction, batch)
@@ -187,7 +188,7 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
     hashes = chain_batch(head.kind, head.time_us, head.previous, commitments)
     _store_batch(group, head, hashes, commitments, salts, bodies)
     if batch.change is not None:
-        registry.apply(batch.change, first, group.time_us)
+        Registry(group.transaction, group.transaction).apply(batch.change, first, group.time_us)
     _list_in_catalog(group, batch, None if whole else np.asarray(positions), first, len(positions))
     return Appended(head, positions, hashes, existing, group.nodes, b"")
 

@@ -12,6 +12,7 @@ answered from.
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Final
 
 from counterfoil.errors import IntegrityError
@@ -92,12 +93,21 @@ def scan_numbers(
 
 
 def scan_below(
-    snapshot: Snapshot, texts: Sequence[Part], *, limit: int | None = None, reverse: bool = False
+    snapshot: Snapshot, texts: Sequence[Part], *, but: Part | None = None, limit: int | None = None
 ) -> Iterator[tuple[tuple[Part, ...], bytes]]:
-    """The rest of the key, and the value, of each row whose key begins with these texts."""
+    """The rest of the key, and the value, of each row whose key begins with these texts.
+
+    Args:
+        but: rows that go on with this are jumped over, however many there are. limit: at most so many rows.
+    """
     prefix = encode_key(*texts)
-    rows = snapshot.scan(REGISTRY, prefix, prefix_end(prefix), limit=limit, reverse=reverse)
-    for key, value in rows:
+    start, end = prefix, prefix_end(prefix)
+    ranges = [(start, end)]
+    if but is not None:
+        left_out = encode_key(*texts, but)
+        ranges = [(start, left_out), (prefix_end(left_out) or left_out, end)]
+    rows = chain.from_iterable(snapshot.scan(REGISTRY, *bounds) for bounds in ranges)
+    for key, value in islice(rows, limit):
         inside = check_row(key, value)
         yield decode_key(key)[len(texts) :], inside
 
