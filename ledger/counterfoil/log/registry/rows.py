@@ -17,7 +17,7 @@ from itertools import chain, islice
 from typing import Final
 
 from counterfoil.errors import IntegrityError
-from counterfoil.log.layout import REGISTRY, checksum, parse_index_key
+from counterfoil.log.layout import CHECKSUM_SIZE, REGISTRY, checksum, parse_index_key
 from counterfoil.store import Part, Snapshot, Transaction, decode_key, encode_key, prefix_end
 
 OBJECT: Final = "object"
@@ -28,7 +28,6 @@ _NEWEST: Final = encode_key("newest")
 
 _VERSION = struct.Struct("<QQB")
 _ENDS: Final = 1
-_CHECKSUM_SIZE: Final = 8
 # Above every index of an entry.
 _NUMBER_END: Final = (1 << 64) - 1
 
@@ -141,8 +140,8 @@ def check_row(key: bytes, value: memoryview) -> bytes:
     Raises:
         IntegrityError: key or value have changed since they were written.
     """
-    inside = bytes(value[:-_CHECKSUM_SIZE])
-    if len(value) < _CHECKSUM_SIZE or checksum(key + inside) != value[-_CHECKSUM_SIZE:]:
+    inside = bytes(value[:-CHECKSUM_SIZE])
+    if len(value) < CHECKSUM_SIZE or checksum(key + inside) != value[-CHECKSUM_SIZE:]:
         raise IntegrityError("a row of the registry is damaged; run fsck")
     return inside
 
