@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -76,7 +77,8 @@ def load(path: Path) -> Any:
 
 def fuzz(native: Any, cases: int, seed: int) -> None:
     """Compare the twin with its reference on mutated events, on random hashes and on random columns."""
-    import counterfoil.log.columns  # noqa: F401 - its functions are references too
+    import counterfoil.log.columns
+    import counterfoil.record.references  # noqa: F401 - the functions of both are references too
     from counterfoil import twin
     from counterfoil.limits import EVENT_SIZE_BYTES_MAX, ID_LENGTH_MAX, TIME_US_MAX, TOKENS_MAX
     from counterfoil.packed import Packed, Spans
@@ -89,6 +91,7 @@ def fuzz(native: Any, cases: int, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a fuzzer has to repeat itself
     window = Window(1, TIME_US_MAX)
     accepted = 0
+    recent: list[bytes] = []
     for case, body in zip(range(cases), bodies(chance), strict=False):
         packed = Packed.of([body])
         limits = (window.first_us, window.last_us, TOKENS_MAX, ID_LENGTH_MAX, EVENT_SIZE_BYTES_MAX)
@@ -102,10 +105,29 @@ def fuzz(native: Any, cases: int, seed: int) -> None:
                 raise SystemExit(
                     f"seed {seed}, case {case}: {body.hex()} is accepted: {looked}, {problems}"
                 )
+            recent = [*recent[-2:], body]
+            compare_references(native, twin.references, recent, f"seed {seed}, case {case}")
+        native.refer_usage(packed.data, packed.ends, {})
         if case % 8 == 0:
             compare(native, twin.references, chance, body, f"seed {seed}, case {case}")
             compare_columns(native, twin.references, chance, f"seed {seed}, case {case}")
     print(f"{cases} cases, {accepted} accepted, no difference, no finding (seed {seed})")
+
+
+def compare_references(native: Any, references: Any, events: list[bytes], where: str) -> None:
+    """Events in another order of fields may have numbers of their own; else the columns are the same, or not certain."""
+    data, ends = b"".join(events), references["pack_ends"](events)
+    made = native.refer_usage(data, ends, {})
+    wanted = references["refer_usage"](data, ends, {})
+    if made is None:
+        return
+    if made[1:] != wanted[1:]:
+        raise SystemExit(f"{where}: other times or tokens: {made}, {wanted}")
+    coarse: dict[Any, Any] = {}
+    numbers = (struct.iter_unpack("<I", each[0]) for each in (made, wanted))
+    for mine, theirs in zip(*numbers, strict=True):
+        if coarse.setdefault(mine, theirs) != theirs:
+            raise SystemExit(f"{where}: other references have one number: {made}, {wanted}")
 
 
 def compare(native: Any, references: Any, chance: random.Random, body: bytes, where: str) -> None:

@@ -35,7 +35,9 @@ class Directory:
 
 def init(path: Path) -> Directory:
     """Make a ledger."""
-    answer = run_json([*_CLI, "init", str(path), "--origin", ORIGIN, "--json"], _START_S)
+    answer = run_json(
+        [*_CLI, "init", str(path), "--origin", ORIGIN, "--no-key", "--json"], _START_S
+    )
     return Directory(path, answer["vkey"])
 
 

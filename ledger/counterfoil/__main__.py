@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.entry import (
+    KIND_ASSESSMENT,
     KIND_ASSET,
     KIND_CREATOR,
     KIND_GENESIS,
@@ -53,6 +54,7 @@ _KINDS: Final = {
     KIND_LICENSE: "license",
     KIND_REVOCATION: "revocation",
     KIND_PRICE: "price",
+    KIND_ASSESSMENT: "assessment",
 }
 
 

@@ -13,6 +13,9 @@
      ├── FailedPrecondition        what is registered does not allow it
      ├── OutOfRange                index or size not (yet) in the log
      ├── Busy                      push-back: try again later
+     ├── Unauthenticated           nobody knows who calls
+     ├── PermissionDenied          the caller may not do or see this
+     ├── QuotaExceeded             the caller has asked for more than its share
      ├── Stopping                  the server is going away: connect again
      ├── StoreFull                 no room for writes; reads go on
      ├── IntegrityError            stored data contradict each other
@@ -137,6 +140,46 @@ class Busy(CounterfoilError):
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unauthenticated(CounterfoilError):
+    """Nobody knows who calls: there is no key, or it is not good here.
+
+    Attributes:
+        key_id: The key that was once good, or would be elsewhere or at another time; empty when it is none of ours.
+    """
+
+    def __init__(self, message: str, *, key_id: str = "") -> None:
+        super().__init__(message)
+        self.key_id = key_id
+
+
+class PermissionDenied(CounterfoilError):
+    """The caller is known and may not do this, or may not see this, whether it is there or not.
+
+    Attributes:
+        field: The path of the field that it may not set so; empty where it is not about a field.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class QuotaExceeded(CounterfoilError):
+    """The caller has asked for more than its share. Nothing was done; the same call may succeed later.
+
+    Attributes:
+        quota: Which one, such as ``"requests_per_s"``.
+        subject: Whose share it is.
+        retry_after_s: How long to wait before the next try, in seconds.
+    """
+
+    def __init__(self, message: str, *, quota: str, subject: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.quota = quota
+        self.subject = subject
         self.retry_after_s = retry_after_s
 
 

@@ -16,6 +16,7 @@ import binascii
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 
 from nacl.bindings import (
@@ -272,6 +273,7 @@ def jwk(public_key: bytes) -> dict[str, str]:
     return {**_jwk_members(public_key), "kid": jwk_thumbprint(public_key), "use": "sig"}
 
 
+@lru_cache(maxsize=64)
 def jwk_thumbprint(public_key: bytes) -> str:
     """Return the JWK thumbprint (RFC 7638): base64url of a SHA-256, without padding.
 
@@ -279,15 +281,16 @@ def jwk_thumbprint(public_key: bytes) -> str:
         VerificationError: If check_public_key refuses the key.
     """
     canonical = json.dumps(_jwk_members(public_key), separators=(",", ":"), sort_keys=True)
-    return _base64url(sha256(canonical.encode()).digest())
+    return format_base64url(sha256(canonical.encode()).digest())
 
 
 def _jwk_members(public_key: bytes) -> dict[str, str]:
     check_public_key(public_key)
-    return {"crv": "Ed25519", "kty": "OKP", "x": _base64url(public_key)}
+    return {"crv": "Ed25519", "kty": "OKP", "x": format_base64url(public_key)}
 
 
-def _base64url(data: bytes) -> str:
+def format_base64url(data: bytes) -> str:
+    """Return base64url without padding (RFC 7515 section 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 

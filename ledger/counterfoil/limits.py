@@ -30,6 +30,9 @@ CONSENTS_MAX = 8
 # No request to a model reads or writes more than this; a larger number is a mistake in the unit.
 TOKENS_MAX = 10**12
 
+# No model in service takes and gives as many in one call: windows end at two million. More is logged and flagged.
+EVENT_TOKENS_CAP = 4_000_000
+
 ARTIFACTS_MAX = 1000
 PARTY_SIGNATURES_MAX = 16
 
@@ -108,9 +111,37 @@ PAGE_SIZE_MAX = 1000
 PAGE_SIZE_BYTES_MAX = 2 * MIB
 PAGE_TOKEN_AGE_S_MAX = 72 * 3600
 
+# HTTP. Connections of one worker at a time; each has a descriptor and some KiB. A request must begin so soon after the connection or
+# the last answer, and its body come within so long.
+HTTP_CONNECTIONS_MAX = 1024
+HTTP_REQUEST_S_MAX = 20
+# A form that asks for a token holds an id and a secret.
+HTTP_FORM_SIZE_BYTES_MAX = 8 * KIB
+HTTP_FORM_FIELDS_MAX = 16
+
+# A token is a header, nine short claims and a signature. Nothing longer is looked at.
+TOKEN_SIZE_BYTES_MAX = 4 * KIB
+# What a thief of a token has at most; and how far the clocks of those who read tokens may be apart (RFC 9068 section 4).
+TOKEN_LIFETIME_S_DEFAULT = 300
+TOKEN_LIFETIME_S_MAX = 3600
+TOKEN_LEEWAY_S = 30
+
 # Usage is accepted from this long ago to this far ahead, unless it is marked as backfill.
 WINDOW_PAST_US = 35 * 24 * 3600 * 1_000_000
 WINDOW_FUTURE_US = 5 * 60 * 1_000_000
+
+# Who may call. Principals are people and machines, not customers; a key has a few networks. The operational store holds them
+# all with room to spare; denials are thinned out beyond their number, changes never. Callers that are remembered between
+# calls, and lines that one second of denials may take.
+OPS_SIZE_BYTES_MAX = 1024 * MIB
+OPS_DENIALS_MAX = 1_000_000
+KEY_NETWORKS_MAX = 32
+KEY_OVERLAP_US_MAX = 30 * 24 * 3600 * 1_000_000
+CALLERS_KNOWN_MAX = 10_000
+# What one name of a client certificate has: a SPIFFE id may have much more, and fits a key of the store.
+CERTIFICATE_NAME_LENGTH_MAX = 500
+DENIAL_LINES_MAX = 64
+QUOTA_MAX = 10**15
 
 # Leap years and one second of slack are not worth refusing: from 1970 to 9999.
 TIME_US_MAX = 253_402_300_800 * 1_000_000

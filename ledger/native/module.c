@@ -15,6 +15,7 @@
 #include "fingerprint.h"
 #include "hashing.h"
 #include "packed.h"
+#include "references_module.h"
 #include "sha256.h"
 #include "usage.h"
 
@@ -335,6 +336,7 @@ static PyMethodDef METHODS[] = {
     {"hash_pairs", hash_pairs, METH_VARARGS, "hash_pairs(nodes) -> parents"},
     {"accept_usage", accept_usage, METH_VARARGS,
      "accept_usage(data, ends, first_us, last_us, quantity_max, id_length_max, event_size_max) -> (spans, references)"},
+    {"refer_usage", refer_usage, METH_VARARGS, "refer_usage(data, ends, known) -> (numbers, times, tokens)"},
     {"fingerprint_spans", fingerprint_spans, METH_VARARGS, "fingerprint_spans(keys, data, spans) -> fingerprints"},
     {"sort_entries", sort_entries, METH_VARARGS, "sort_entries(prints, indexes) -> entries"},
     {"merge_entries", merge_entries, METH_VARARGS, "merge_entries(parts) -> entries"},

@@ -12,10 +12,13 @@ enum {
     OUTPUT_TOKENS = 5,
     TOKENS = 6,
     RECEIPT_REF = 7,
+    CONSUMER_ID = 10,
     ACTION = 11,
     ATTRIBUTIONS = 12,
     CONSENTS = 13,
     METADATA = 14,
+    TERRITORY = 15,
+    NON_COMMERCIAL = 16,
 };
 enum {
     ATTRIBUTIONS_MAX = 64,
@@ -46,6 +49,12 @@ void usage_allow(const unsigned char *alphabet, size_t size)
         allowed[alphabet[at]] = 1;
 }
 
+/* Fields that are quantities or times. */
+static int is_number(uint64_t field)
+{
+    return field == EVENT_TIME_US || (field >= INPUT_TOKENS && field <= TOKENS);
+}
+
 static int is_id(span text, size_t length_max)
 {
     unsigned good = 1, other = 1;
@@ -69,6 +78,12 @@ static int is_plain_text(span text, size_t length_max)
         good &= (byte >= 0x20 && byte < 0x7f) || byte == '\n' || byte == '\t';
     }
     return good && text.size <= length_max;
+}
+
+/* Two capital letters. */
+static int is_territory(span text)
+{
+    return text.size == 2 && text.data[0] >= 'A' && text.data[0] <= 'Z' && text.data[1] >= 'A' && text.data[1] <= 'Z';
 }
 
 static int read_span(const unsigned char **at, const unsigned char *end, span *value)
@@ -154,6 +169,8 @@ static int take_text(sight *sight, uint64_t field, span text, const usage_limits
         return take_consents(text);
     if (field == METADATA)
         return take_metadata(sight, text);
+    if (field == TERRITORY)
+        return is_territory(text);
     if (field == EVENT_ID)
         event->event_id = text;
     else if (field == RECEIPT_REF)
@@ -176,20 +193,20 @@ int usage_acceptable(span body, const usage_limits *limits, usage_event *event)
         if (!read_varint(&at, end, &tag))
             return 0;
         uint64_t field = tag >> 3;
-        if (field < EVENT_ID || field > METADATA)
+        if (field < EVENT_ID || field > NON_COMMERCIAL)
             return 0;
         if (field != ATTRIBUTIONS && field != METADATA) {
             if (sight.seen >> field & 1)
                 return 0;
             sight.seen |= 1u << field;
         }
-        if (field == EVENT_TIME_US || (field >= INPUT_TOKENS && field <= TOKENS)) {
+        if (is_number(field) || field == NON_COMMERCIAL) {
             uint64_t number;
             if ((tag & 7) != VARINT || !read_varint(&at, end, &number))
                 return 0;
             if (field == EVENT_TIME_US)
                 sight.time_us = (int64_t)number;
-            else if ((int64_t)number > limits->quantity_max)
+            else if (field == NON_COMMERCIAL ? number > 1 : (int64_t)number > limits->quantity_max)
                 return 0;
             continue;
         }
@@ -200,4 +217,40 @@ int usage_acceptable(span body, const usage_limits *limits, usage_event *event)
     }
     return event->event_id.size && sight.model_id.size && sight.time_us >= limits->first_us &&
            sight.time_us <= limits->last_us;
+}
+
+int usage_part(span body, unsigned char *reference, usage_own *own)
+{
+    const unsigned char *at = body.data, *end = at + body.size;
+    unsigned seen = 0;
+    *own = (usage_own){0, 0, 0};
+    while (at < end) {
+        const unsigned char *begin = at;
+        uint64_t tag, number;
+        span text;
+        if (!read_varint(&at, end, &tag))
+            return 0;
+        uint64_t field = tag >> 3;
+        if (field < EVENT_ID || field > NON_COMMERCIAL)
+            return 0;
+        if (is_number(field)) {
+            /* Three numbers below 2^60 add up to one below 2^62. */
+            if ((tag & 7) != VARINT || !read_varint(&at, end, &number) || number >> 60 || seen >> field & 1)
+                return 0;
+            seen |= 1u << field;
+            if (field == EVENT_TIME_US)
+                own->time_us = (int64_t)number;
+            else
+                own->tokens += number;
+            continue;
+        }
+        if (field == NON_COMMERCIAL ? (tag & 7) != VARINT || !read_varint(&at, end, &number)
+                                    : (tag & 7) != LENGTH_DELIMITED || !read_span(&at, end, &text))
+            return 0;
+        if (field == EVENT_ID || field == CONSUMER_ID || field == METADATA)
+            continue;
+        memcpy(reference + own->reference_size, begin, (size_t)(at - begin));
+        own->reference_size += (size_t)(at - begin);
+    }
+    return 1;
 }

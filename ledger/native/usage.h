@@ -20,4 +20,14 @@ void usage_allow(const unsigned char *alphabet, size_t size);
 /* 1 when the body is a UsageEvent with nothing to object to; 0 when that is not certain. */
 int usage_acceptable(span body, const usage_limits *limits, usage_event *event);
 
+/* What one event says about itself; all of its other fields are what it refers to. */
+typedef struct {
+    int64_t time_us;
+    uint64_t tokens; /* of all three kinds */
+    size_t reference_size;
+} usage_own;
+
+/* Part an event: its references, as they stand, go to ``reference``, which has room for the body. 0 when not certain. */
+int usage_part(span body, unsigned char *reference, usage_own *own);
+
 #endif

@@ -22,7 +22,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON o
 ServerOption = Annotated[
     str,
     typer.Option(
-        "--server", metavar="HOST:PORT", envvar="COUNTERFOIL_SERVER", help="The ledger's address."
+        "--server",
+        metavar="HOST:PORT",
+        envvar="COUNTERFOIL_SERVER",
+        help="The ledger's address; https://HOST:PORT for TLS.",
     ),
 ]
 KeyOption = Annotated[
@@ -31,6 +34,16 @@ KeyOption = Annotated[
         "--key",
         metavar="VKEY",
         help="The ledger's verifier key; without it the key that the server shows is believed.",
+    ),
+]
+
+ApiKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key",
+        metavar="KEY",
+        envvar="COUNTERFOIL_API_KEY",
+        help="Who calls. In the environment it is seen by fewer eyes than on a command line.",
     ),
 ]
 
@@ -66,8 +79,13 @@ def emit(answer: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def connect(server: str, key: str | None, submitter: str = "local") -> Iterator["LedgerClient"]:
+def connect(
+    server: str, key: str | None, api_key: str | None, submitter: str = "local"
+) -> Iterator["LedgerClient"]:
     """A client of the ledger at an address, closed at the end.
+
+    Args:
+        key: the log's verifier key, if it is known. api_key: who calls, if the ledger asks.
 
     Raises:
         CommandError: nobody answers there, or the server shows another key than the one that is trusted.
@@ -75,7 +93,11 @@ def connect(server: str, key: str | None, submitter: str = "local") -> Iterator[
     from counterfoil_client import LedgerClient, LedgerError
 
     try:
-        with LedgerClient(server, trust=key, submitter=submitter) as client:
+        client = LedgerClient(server, trust=key, submitter=submitter, api_key=api_key)
+    except ValueError as error:
+        raise CommandError(f"--api-key: {error}") from error
+    try:
+        with client:
             yield client
     except LedgerError as error:
         raise CommandError(explain_ledger_error(server, error)) from error

@@ -8,7 +8,8 @@ import faulthandler
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
 try:
     import typer
@@ -22,6 +23,7 @@ except ModuleNotFoundError as error:
 from counterfoil_cli import console, guard
 from counterfoil_cli.commands import (
     asset,
+    audit,
     backup,
     creator,
     demo,
@@ -29,20 +31,24 @@ from counterfoil_cli.commands import (
     export,
     fsck,
     init,
+    key,
     licence,
     log,
     price,
+    principal,
     receipt,
     restore,
     serve,
     training,
     usage,
     verify,
+    whoami,
 )
 
 COMMANDS: Final = (
     *(init, serve, training, usage, receipt, verify, log),
     *(creator, asset, licence, price),
+    *(principal, key, whoami, audit),
     *(fsck, backup, restore, export, drill, demo),
 )
 
@@ -62,6 +68,46 @@ app: Final = typer.Typer(
 )
 for command in COMMANDS:
     command.register(app)
+
+
+@app.callback()
+def choose_certificates(
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca",
+            metavar="FILE",
+            envvar="COUNTERFOIL_CA",
+            help="With https://: whose signature a ledger's certificate must have.",
+        ),
+    ] = None,
+    client_cert: Annotated[
+        Path | None,
+        typer.Option(
+            "--client-cert",
+            metavar="FILE",
+            envvar="COUNTERFOIL_CLIENT_CERT",
+            help="The certificate that is shown to the ledger.",
+        ),
+    ] = None,
+    client_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--client-key",
+            metavar="FILE",
+            envvar="COUNTERFOIL_CLIENT_KEY",
+            help="Its private key.",
+        ),
+    ] = None,
+) -> None:
+    """An append-only, signed ledger that anybody can check."""
+    # The client takes all three from the environment, and so does every program that a command starts.
+    chosen = {
+        "COUNTERFOIL_CA": ca,
+        "COUNTERFOIL_CLIENT_CERT": client_cert,
+        "COUNTERFOIL_CLIENT_KEY": client_key,
+    }
+    os.environ.update({name: str(path) for name, path in chosen.items() if path is not None})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from counterfoil.errors import CounterfoilError
 from counterfoil_server.directory import load
 from counterfoil_server.serve import run_worker
+from counterfoil_server.workers import Addresses
 
 
 def _say(line: str) -> None:
@@ -16,15 +17,15 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Run the worker that the command line names: directory, address, number."""
+    """Run the worker that the command line names: directory, two addresses, number, and of how many."""
     faulthandler.enable()
-    directory, address, number = sys.argv[1:]
+    directory, grpc, http, number, workers = sys.argv[1:]
     try:
         return run_worker(
             load(Path(directory)),
-            address,
+            Addresses(grpc, http),
             _say,
-            shared=True,
+            workers=int(workers),
             first=number == "0",
         )
     except CounterfoilError as error:

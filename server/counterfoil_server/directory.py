@@ -2,6 +2,7 @@
 
 DIR/counterfoil.toml   settings, for people to edit
 DIR/signing.key        the log's private key, mode 0600
+DIR/token.key          the private key of access tokens, mode 0600
 DIR/anchor             the newest signed checkpoint (may live on another disk)
 DIR/store/             the LMDB environment
 DIR/lock               held by the one server that runs on this directory
@@ -16,7 +17,15 @@ from typing import Any, Final
 
 from counterfoil.errors import CounterfoilError, StartupError
 from counterfoil.keys import Signer
-from counterfoil.limits import TIME_US_MAX, WINDOW_FUTURE_US, WINDOW_PAST_US
+from counterfoil.limits import (
+    EVENT_TOKENS_CAP,
+    TIME_US_MAX,
+    TOKEN_LIFETIME_S_DEFAULT,
+    TOKEN_LIFETIME_S_MAX,
+    TOKENS_MAX,
+    WINDOW_FUTURE_US,
+    WINDOW_PAST_US,
+)
 from counterfoil.log import SPACES, Anchor, Log, create_log
 from counterfoil.log.fsck import Report, check_log
 from counterfoil.log.fsck.report import Progress
@@ -33,14 +42,17 @@ ENVIRONMENTS: Final = {
     "live": record_pb2.ENVIRONMENT_LIVE,
     "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
 }
-SAME_CONTENT: Final = ("flag", "refuse")
+POLICIES: Final = ("flag", "refuse")
 # Times of the whole calendar, and sizes that a 64-bit machine can map.
 _NUMBERS_MAX: Final = {
     "map_size_bytes": (1 << 63) - 1,
     "room_reserve_bytes": (1 << 63) - 1,
+    "event_tokens_cap": 3 * TOKENS_MAX,
+    "day_tokens_cap": (1 << 63) - 1,
     "window_past_s": TIME_US_MAX // 1_000_000,
     "scrub_period_s": TIME_US_MAX // 1_000_000,
     "window_future_s": TIME_US_MAX // 1_000_000,
+    "token_lifetime_s": TOKEN_LIFETIME_S_MAX,
 }
 
 
@@ -57,6 +69,12 @@ class Settings:
         window_past_s, window_future_s: how far usage may lie behind and ahead of the clock, seconds.
         scrub_period_s: how long one round of the scrub over the whole store takes, seconds; 0 for no scrub.
         same_content: ``flag`` or ``refuse`` an asset with content that another creator has registered.
+        uncovered: ``flag`` or ``refuse`` usage that no licence covers.
+        event_tokens_cap: more tokens in one event are flagged.
+        day_tokens_cap: more tokens of one submitter in a day are flagged; 0 for no cap.
+        token_key: where the private key of access tokens lies. token_lifetime_s: how long they are good for, seconds.
+        tls_cert, tls_key, tls_client_ca: PEM files of TLS; empty for plain text, and for clients without certificates.
+        http_url: where HTTP is reached from outside; empty for the name that a caller used.
     """
 
     directory: Path
@@ -71,10 +89,19 @@ class Settings:
     window_future_s: int = WINDOW_FUTURE_US // 1_000_000
     scrub_period_s: int = 7 * 86_400
     same_content: str = "flag"
+    uncovered: str = "flag"
+    event_tokens_cap: int = EVENT_TOKENS_CAP
+    day_tokens_cap: int = 0
+    token_key: Path = Path("token.key")
+    token_lifetime_s: int = TOKEN_LIFETIME_S_DEFAULT
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    http_url: str = ""
 
     def path(self, name: str) -> Path:
-        """The place of ``key``, ``anchor`` or ``store``."""
-        path: Path = getattr(self, name)
+        """The place that a setting names."""
+        path: Path | str = getattr(self, name)
         return self.directory / path
 
     @property
@@ -107,6 +134,7 @@ def create(
         raise StartupError(f"there is no directory {anchor.parent} for the anchor; make it first")
     make_durably(directory)
     write_durably(settings.path("key"), f"{signer.format()}\n".encode(), mode=0o600)
+    make_token_key(settings)
     fresh = Anchor.create(settings.path("anchor"), signer.verifier)
     store = open_store(settings, create=True)
     try:
@@ -149,12 +177,15 @@ def load(directory: Path) -> Settings:
             raise StartupError(
                 f"{path}: {name} has a zero character, which no path or name can have"
             )
+    if table.get("token_lifetime_s") == 0:
+        raise StartupError(f"{path}: token_lifetime_s must be at least 1")
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
-    if table.get("same_content", "flag") not in SAME_CONTENT:
-        raise StartupError(f"{path}: same_content must be flag or refuse")
+    for name in ("same_content", "uncovered"):
+        if table.get(name, "flag") not in POLICIES:
+            raise StartupError(f"{path}: {name} must be flag or refuse")
     paths: dict[str, Any] = {
-        name: Path(table[name]) for name in ("key", "anchor", "store") if name in table
+        name: Path(table[name]) for name in ("key", "anchor", "store", "token_key") if name in table
     }
     return Settings(path.parent, **{**table, **paths})
 
@@ -165,23 +196,54 @@ def load_signer(settings: Settings) -> Signer:
     Raises:
         StartupError: it is missing, malformed, or of another origin.
     """
-    path = settings.path("key")
+    return _read_signer(settings.path("key"), settings.origin, "signing key")
+
+
+def make_token_key(settings: Settings) -> None:
+    """Draw the key of access tokens, if there is none yet; the caller holds the lock.
+
+    A lost one is no loss: tokens that it signed are refused, and their holders ask for others.
+
+    Raises:
+        StartupError: the origin is so long that its token key cannot be named.
+    """
+    path = settings.path("token_key")
+    if path.exists():
+        return
+    try:
+        signer = Signer.from_seed(token_key_name(settings), fresh_seed())
+    except CounterfoilError as error:
+        raise StartupError(f"the key of access tokens cannot be named: {error}") from error
+    write_durably(path, f"{signer.format()}\n".encode(), mode=0o600)
+
+
+def token_key_name(settings: Settings) -> str:
+    """What the key of a ledger's access tokens is called."""
+    return f"{settings.origin}/token"
+
+
+def load_token_signer(settings: Settings) -> Signer:
+    """Read the private key of access tokens.
+
+    Raises:
+        StartupError: it is missing, malformed, or of another ledger.
+    """
+    return _read_signer(settings.path("token_key"), token_key_name(settings), "token key")
+
+
+def _read_signer(path: Path, name: str, kind: str) -> Signer:
     try:
         signer = Signer.parse(path.read_text().strip())
     except FileNotFoundError as error:
-        raise StartupError(
-            f"the signing key {path} is missing; put it back from your backup"
-        ) from error
+        raise StartupError(f"the {kind} {path} is missing; put it back from your backup") from error
     except (OSError, UnicodeDecodeError, CounterfoilError) as error:
-        raise StartupError(f"the signing key {path} cannot be read: {error}") from error
+        raise StartupError(f"the {kind} {path} cannot be read: {error}") from error
     if path.stat().st_mode & 0o077:
         raise StartupError(
             f"{path} can be read by others; take their rights away with `chmod 600 {path}`"
         )
-    if signer.name != settings.origin:
-        raise StartupError(
-            f"{path} is the key of {signer.name}, but the settings name {settings.origin}"
-        )
+    if signer.name != name:
+        raise StartupError(f"{path} is the key of {signer.name}, but the settings name {name}")
     return signer
 
 

@@ -1,4 +1,4 @@
-"""What the services of one process share: the log, the queue before it, and the rules for what comes in."""
+"""What the services of one process share: the log, the queue before it, who may call, and the rules for what comes in."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -6,10 +6,14 @@ from typing import Final
 
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.log import Log
+from counterfoil.log.batch import Assessment, prepare_assessment
 from counterfoil.log.read import resolve_id
-from counterfoil.record import TRAINING
+from counterfoil.record import TRAINING, Verdicts
 from counterfoil.record.text import check_id
 from counterfoil.record.usage import Window
+from counterfoil_server.access.ops import OpsStore
+from counterfoil_server.access.sign_in import TokenDesk
+from counterfoil_server.assessing import Assessor
 from counterfoil_server.clock import now_us
 from counterfoil_server.directory import Settings
 from counterfoil_server.pages import Pages
@@ -27,6 +31,9 @@ class Ledger:
     log: Log
     sequencer: Sequencer
     pages: Pages
+    assessor: Assessor
+    ops: OpsStore
+    tokens: TokenDesk
     _known: set[str] = field(default_factory=set)
 
     def window(self, *, backfill: bool) -> Window:
@@ -53,6 +60,18 @@ class Ledger:
                 elif len(self._known) < _KNOWN_REFERENCES_MAX:
                     self._known.add(reference)
         return unknown
+
+    def prepare_assessment(self, verdicts: Verdicts | None, salt_seed: bytes) -> Assessment | None:
+        """What is logged behind a batch, if anything is; ``salt_seed`` is that of the batch."""
+        if verdicts is None:
+            return None
+        return prepare_assessment(
+            verdicts,
+            origin=self.log.origin,
+            secret=self.log.secret,
+            environment=self.log.environment,
+            salt_seed=salt_seed,
+        )
 
 
 def require_id(value: str, field_name: str) -> None:

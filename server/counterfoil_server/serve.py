@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 import structlog
@@ -28,9 +28,17 @@ from counterfoil.limits import (
 from counterfoil.log import Log
 from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
+from counterfoil_server.access.door import Door, is_loopback, open_ops, refuse_stranger_addresses
+from counterfoil_server.assessing import Assessor
 from counterfoil_server.clock import now_us
 from counterfoil_server.compaction import Compaction
-from counterfoil_server.directory import Settings, hold_lock, load, open_log
+from counterfoil_server.directory import (
+    Settings,
+    hold_lock,
+    load,
+    make_token_key,
+    open_log,
+)
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages
 from counterfoil_server.rpc import SERVICES, add_service
@@ -38,7 +46,11 @@ from counterfoil_server.rpc.push_back import PushBack
 from counterfoil_server.scrubbing import Scrubbing
 from counterfoil_server.sequencer import Sequencer
 from counterfoil_server.telemetry import set_up_logging
-from counterfoil_server.workers import run_workers
+from counterfoil_server.tls import Tls, open_tls
+from counterfoil_server.workers import Addresses, run_workers
+
+if TYPE_CHECKING:
+    from counterfoil_server.http.server import HttpServer
 
 _log = structlog.get_logger(__name__)
 Announce = Callable[[str], None]
@@ -75,11 +87,11 @@ _OPTIONS: Final = (
 )
 
 
-def serve(directory: Path, address: str, workers: int, announce: Announce) -> int:
+def serve(directory: Path, addresses: Addresses, workers: int, announce: Announce) -> int:
     """Serve a directory until a signal says to stop.
 
     Args:
-        address: ``host:port``; port 0 takes a free one. workers: how many processes share port and store.
+        addresses: ``host:port`` each; port 0 takes a free one. workers: how many processes share port and store.
         announce: called with one line when the server is ready.
 
     Returns:
@@ -90,30 +102,36 @@ def serve(directory: Path, address: str, workers: int, announce: Announce) -> in
     """
     settings = load(directory)
     with hold_lock(settings) as locks:
-        bound = find_address(address)
+        bound = find_addresses(addresses)
+        for address in filter(None, addresses):
+            refuse_stranger_addresses(settings, address)
+        make_token_key(settings)
         if workers > 1:
             set_up_logging()
             return run_workers(directory, bound, workers, announce, locks)
-        return run_worker(settings, bound, announce, shared=False, first=True)
+        return run_worker(settings, bound, announce, workers=1, first=True)
 
 
 def run_worker(
-    settings: Settings, address: str, announce: Announce, *, shared: bool, first: bool
+    settings: Settings, addresses: Addresses, announce: Announce, *, workers: int, first: bool
 ) -> int:
     """Serve in this process; the caller holds the directory's lock.
 
     Args:
-        shared: other processes listen on the same port. first: this one merges the catalog's runs, and scrubs.
+        workers: how many processes listen on the ports. first: this one merges the catalog's runs, and scrubs.
     """
     set_up_logging()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, address, announce, shared=shared, first=first))
+        return runner.run(_run(settings, addresses, announce, workers=workers, first=first))
 
 
 async def _run(
-    settings: Settings, address: str, announce: Announce, *, shared: bool, first: bool
+    settings: Settings, addresses: Addresses, announce: Announce, *, workers: int, first: bool
 ) -> int:
+    tls = open_tls(settings)
     log = open_log(settings)
+    shared, mutual = workers > 1, tls is not None and tls.mutual
+    door = Door(open_ops(settings), settings, workers=workers, mutual=mutual)
     stop = asyncio.Event()
     failures: list[BaseException] = []
 
@@ -122,33 +140,44 @@ async def _run(
         stop.set()
 
     sequencer = Sequencer(log, fail)
-    ledger = Ledger(settings, log, sequencer, Pages(log.secret))
+    assessor, pages = Assessor(log, settings), Pages(log.secret)
+    ledger = Ledger(settings, log, sequencer, pages, assessor, door.ops, door.tokens)
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
     scrubbing = _start_scrub(settings, log) if first and settings.scrub_period_s else None
     server = grpc.aio.server(options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))])
     push_back = PushBack(sequencer)
     for service in SERVICES:
-        add_service(server, service(ledger), push_back)
+        add_service(server, service(ledger), push_back, door.guard)
     names = [service.DESCRIPTOR.full_name for service in SERVICES]
     checks = _add_companions(server, names)
-    _bind(server, address)
+    _bind(server, addresses.grpc, tls)
+    http = [
+        _make_http(ledger, door, address, tls, shared=shared)
+        for address in addresses[1:]
+        if address
+    ]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if shared:
         _stop_without_parent(stop)
     await server.start()
+    for each in http:
+        await each.start()
     for name in ("", *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     _tune_interpreter()
     with log.store.snapshot() as snapshot:
         size = read_state(snapshot).size
-    announce(f"ready, origin {log.origin}, size {size}, grpc {address}")
+    if first:
+        _warn(door.ops.is_open, addresses, tls)
+    announce(f"ready, origin {log.origin}, size {size}, {_tell_addresses(addresses, tls)}")
     await stop.wait()
     # First nothing new is let in, then what is queued is committed and answered, then the connections close.
     await checks.enter_graceful_shutdown()
-    draining = asyncio.create_task(server.stop(DRAIN_S))
+    draining = asyncio.gather(server.stop(DRAIN_S), *(each.stop() for each in http))
     await sequencer.stop()
     await draining
+    await door.close()
     if compaction is not None:
         await asyncio.to_thread(compaction.stop)
     if scrubbing is not None:
@@ -160,6 +189,20 @@ async def _run(
         )
         return EXIT_OUTCOME_UNKNOWN
     return EXIT_OK
+
+
+def _make_http(
+    ledger: Ledger, door: Door, address: str, tls: Tls | None, *, shared: bool
+) -> "HttpServer":
+    """The other door of the same house, which takes its port here."""
+    # A ledger without HTTP starts without what it needs.
+    from counterfoil_server.http.assemble import make_http_app
+    from counterfoil_server.http.server import HttpServer
+
+    keys = (ledger.log.signer.verifier, ledger.tokens.verifier)
+    app = make_http_app(ledger.settings, door.guard, ledger.tokens, lambda: keys)
+    context = None if tls is None else tls.context
+    return HttpServer(app, address, shared=shared, tls=context, drain_s=DRAIN_S)
 
 
 class _Unregistered:
@@ -198,7 +241,41 @@ def _stop_without_parent(stop: asyncio.Event) -> None:
     loop.add_reader(pipe, orphaned)
 
 
-def find_address(address: str) -> str:
+def _warn(is_open: bool, addresses: Addresses, tls: Tls | None) -> None:
+    """Say what an operator should know of who can reach this ledger."""
+    if is_open:
+        _log.warning("this ledger has no keys: everybody on this machine may do everything")
+    elif tls is None and not all(is_loopback(address) for address in filter(None, addresses)):
+        _log.warning(
+            "keys and records travel in the clear: set tls_cert and tls_key, or put a proxy with TLS in front",
+            **addresses._asdict(),
+        )
+
+
+def _tell_addresses(addresses: Addresses, tls: Tls | None) -> str:
+    told = [f"{name} {address}" for name, address in addresses._asdict().items() if address]
+    return ", ".join([*told, *(["tls"] if tls else [])])
+
+
+def find_addresses(wanted: Addresses) -> Addresses:
+    """Addresses with two ports that are free; raises as :func:`find_address` does."""
+    grpc_address = find_address(wanted.grpc)
+    if not wanted.http:
+        return Addresses(grpc_address)
+    http_address = find_address(wanted.http, "--http")
+    while _port(http_address) == _port(grpc_address):
+        # Workers share their ports with each other, so that the system would let two doors share one.
+        if _port(wanted.http) == _port(grpc_address):
+            raise StartupError(f"gRPC and HTTP cannot both have port {_port(grpc_address)}")
+        http_address = find_address(wanted.http, "--http")
+    return Addresses(grpc_address, http_address)
+
+
+def _port(address: str) -> str:
+    return address.rpartition(":")[2]
+
+
+def find_address(address: str, option: str = "--grpc") -> str:
     """The address with a port that is free, so that a second server on it is refused before anything is opened.
 
     Raises:
@@ -214,14 +291,17 @@ def find_address(address: str) -> str:
         try:
             probe.bind((name, int(port)))
         except OSError as error:
-            told = f"cannot listen on {address} ({error.strerror}); choose another with --grpc"
+            told = f"cannot listen on {address} ({error.strerror}); choose another with {option}"
             raise StartupError(told) from error
         return f"{host}:{probe.getsockname()[1]}"
 
 
-def _bind(server: grpc.aio.Server, address: str) -> None:
+def _bind(server: grpc.aio.Server, address: str, tls: Tls | None) -> None:
     try:
-        server.add_insecure_port(address)
+        if tls is None:
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, tls.grpc_credentials())
     except RuntimeError as error:
         raise StartupError(f"cannot listen on {address}; choose another with --grpc") from error
 

@@ -38,6 +38,15 @@ class Messages:
     debug = info = warning = error = critical = exception = msg
 
 
+class _Forward(logging.Handler):
+    """What a library says through the standard library, as one of our own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it at the level that it has."""
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
 def set_up_logging(level: int = logging.INFO) -> None:
     """Set structlog up for the process."""
     messages = Messages(_STANDARD_ERROR)
@@ -53,3 +62,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
         logger_factory=lambda *_: messages,
         cache_logger_on_first_use=True,
     )
+    # uvicorn's requests are logged where they are answered; what it says beyond that are faults.
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [_Forward(logging.WARNING)], False
+    logger.setLevel(logging.WARNING)

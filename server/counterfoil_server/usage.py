@@ -9,20 +9,27 @@ from counterfoil.limits import BATCH_EVENTS_MAX, BATCH_SIZE_BYTES_MAX
 from counterfoil.log import Appended, Batch, Existing, prepare_batch
 from counterfoil.log.read import read_batch_receipts
 from counterfoil.log.receipts import make_batch_receipt
+from counterfoil.packed import Packed
 from counterfoil.receipt import format_batch_receipt
 from counterfoil.record import USAGE, Problem, ReceivedBatch, problem
+from counterfoil.record.assessment import format_assessment
 from counterfoil.record.usage import Window, accept_batch, check_batch
 from counterfoil.v1 import usage_service_pb2
+from counterfoil_server.assessing.policy import find_uncovered
 from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.ledger import Ledger, require_id
 
 
 class Intake(NamedTuple):
-    """A checked batch: what goes to the log, each event's place in the request, and what was refused."""
+    """A checked batch: what goes to the log, each event's place in the request, and what was refused.
+
+    ``tokens`` is how many there are in all events that go to the log; 0 where nobody counts.
+    """
 
     batch: Batch
     positions: Sequence[int]
     problems: Sequence[Problem]
+    tokens: int
 
 
 def check_received(
@@ -44,32 +51,67 @@ def check_received(
     _check_limits(len(received.bodies), size_bytes)
     backfill = bool(received.request.backfill)
     identities, problems = _check(ledger, received, ledger.window(backfill=backfill))
+    _refuse_all(problems, atomic=atomic)
+    kept = _Kept(received.bodies, identities, range(len(received.bodies)))
+    if problems:
+        kept = kept.at(_left(len(kept.bodies), problems))
+    assessed = ledger.assessor.assess_usage(kept.bodies, submitter, backfill=backfill)
+    verdicts = assessed.verdicts if assessed else None
+    if verdicts and ledger.settings.uncovered == "refuse":
+        uncovered = find_uncovered(verdicts)
+        if uncovered:
+            more = [item._replace(position=kept.positions[item.position]) for item in uncovered]
+            _refuse_all(more, atomic=atomic)
+            problems = sorted([*problems, *more])
+            left = _left(len(kept.bodies), uncovered)
+            kept, verdicts = kept.at(left), verdicts.at(left)
+    salt_seed = fresh_seed()
+    batch = prepare_batch(
+        USAGE,
+        submitter,
+        kept.bodies,
+        kept.identities,
+        secret=ledger.log.secret,
+        environment=ledger.log.environment,
+        salt_seed=salt_seed,
+        backfill=backfill,
+        atomic=atomic,
+        stream_id=stream_id,
+        sequence=sequence,
+        assessment=ledger.prepare_assessment(verdicts, salt_seed),
+    )
+    # Backfill says nothing about how fast somebody sends.
+    tokens = assessed.tokens if assessed and not backfill else 0
+    return Intake(batch, kept.positions, problems, tokens)
+
+
+class _Kept(NamedTuple):
+    """Events that go on: their bodies and identities, and their places in the request."""
+
+    bodies: Packed
+    identities: Sequence[str]
+    positions: Sequence[int]
+
+    def at(self, places: Sequence[int]) -> "_Kept":
+        """Those of them at some places."""
+        return _Kept(
+            Packed.of([self.bodies[place] for place in places]),
+            [self.identities[place] for place in places],
+            [self.positions[place] for place in places],
+        )
+
+
+def _left(count: int, problems: Sequence[Problem]) -> Sequence[int]:
+    refused = {item.position for item in problems}
+    return [place for place in range(count) if place not in refused]
+
+
+def _refuse_all(problems: Sequence[Problem], *, atomic: bool) -> None:
     if problems and atomic:
         first = problems[0]
         raise InvalidInput(
             first.message, field=first.field, reason=first.reason, position=first.position
         )
-    bodies: Sequence[bytes] = received.bodies
-    positions: Sequence[int] = range(len(bodies))
-    if problems:
-        refused = {item.position for item in problems}
-        positions = [at for at in positions if at not in refused]
-        bodies = [bodies[at] for at in positions]
-        identities = [identities[at] for at in positions]
-    batch = prepare_batch(
-        USAGE,
-        submitter,
-        bodies,
-        identities,
-        secret=ledger.log.secret,
-        environment=ledger.log.environment,
-        salt_seed=fresh_seed(),
-        backfill=backfill,
-        atomic=atomic,
-        stream_id=stream_id,
-        sequence=sequence,
-    )
-    return Intake(batch, positions, problems)
 
 
 def _check(
@@ -101,6 +143,14 @@ def _first_of_each(unreadable: Sequence[Problem], found: Sequence[Problem]) -> l
     return [first[position] for position in sorted(first)]
 
 
+def count_tokens(received: ReceivedBatch) -> int:
+    """The tokens that a batch reports; it is parsed for that. Events that cannot be read, and nonsense, count nothing."""
+    return sum(
+        max(0, event.tokens or event.input_tokens + event.output_tokens)
+        for event in received.events
+    )
+
+
 async def answer(
     ledger: Ledger, intake: Intake, appended: Appended
 ) -> usage_service_pb2.AppendUsageResponse:
@@ -123,6 +173,7 @@ def _answer(
         response.first_index = appended.head.first
         receipt = make_batch_receipt(appended, appended.head)
         response.receipts.append(format_batch_receipt(receipt))
+        _add_assessment(ledger, intake, appended, response)
     if not intake.problems and not appended.existing:
         return response
     results = [_refused(item) for item in intake.problems]
@@ -135,6 +186,26 @@ def _answer(
         for original in read_batch_receipts(snapshot, same):
             response.receipts.append(format_batch_receipt(original))
     return response
+
+
+def _add_assessment(
+    ledger: Ledger,
+    intake: Intake,
+    appended: Appended,
+    response: usage_service_pb2.AppendUsageResponse,
+) -> None:
+    """Say what was logged behind the batch, and count what was sent."""
+    said = intake.batch.assessment
+    if said is None or appended.head is None:
+        return
+    new, all_of_it = len(appended.positions), len(intake.batch.bodies)
+    ledger.assessor.count(intake.batch.submitter, intake.tokens * new // all_of_it)
+    whole = new == all_of_it
+    body = (
+        said.entry.bodies[0] if whole else format_assessment(said.verdicts.at(appended.positions))
+    )
+    response.assessment.MergeFromString(body)
+    response.assessment_index = appended.head.first + appended.head.count
 
 
 def _refused(item: Problem) -> usage_service_pb2.EventResult:

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -25,9 +26,16 @@ _EXIT_WORKER_ENDED: Final = 1
 Worker = subprocess.Popen[str]
 
 
+class Addresses(NamedTuple):
+    """Where a ledger listens, ``host:port`` each; ``http`` is empty where there is no HTTP."""
+
+    grpc: str
+    http: str = ""
+
+
 def run_workers(
     directory: Path,
-    address: str,
+    addresses: Addresses,
     workers: int,
     announce: Callable[[str], None],
     locks: Sequence[int],
@@ -52,9 +60,13 @@ def run_workers(
 
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, stop)
-    with _reserve(address):
+    with ExitStack() as stack:
+        for address in filter(None, addresses):
+            stack.enter_context(_reserve(address))
         try:
-            children.extend(_start(directory, address, number, locks) for number in range(workers))
+            children.extend(
+                _start(directory, addresses, number, workers, locks) for number in range(workers)
+            )
             lines = [_wait_until_ready(child) for child in children]
             if not told.is_set():
                 announce(f"{lines[0]}, {workers} workers")
@@ -100,8 +112,11 @@ def _reserve(address: str) -> socket.socket:
     return holder
 
 
-def _start(directory: Path, address: str, number: int, locks: Sequence[int]) -> Worker:
-    command = [sys.executable, "-m", "counterfoil_server", str(directory), address, str(number)]
+def _start(
+    directory: Path, addresses: Addresses, number: int, workers: int, locks: Sequence[int]
+) -> Worker:
+    numbers = [str(number), str(workers)]
+    command = [sys.executable, "-m", "counterfoil_server", str(directory), *addresses, *numbers]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, pass_fds=locks
     )

@@ -60,6 +60,7 @@ def test_the_program_of_the_readme_runs(tour: Tour, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program.replace("127.0.0.1:7070", tour.address)],
         cwd=tmp_path,
+        env=tour.environment,
         capture_output=True,
         text=True,
     )

@@ -16,6 +16,7 @@ from counterfoil.errors import (
     FailedPrecondition,
     InvalidInput,
     OutOfRange,
+    QuotaExceeded,
     VersionMismatch,
 )
 from counterfoil.record import KINDS
@@ -69,6 +70,7 @@ def status_reasons() -> Iterator[str]:
         AlreadyExists: AlreadyExists("", reason="EXISTS", field=""),
         VersionMismatch: VersionMismatch("", etag=""),
         FailedPrecondition: FailedPrecondition("", reason="ENDED", field=""),
+        QuotaExceeded: QuotaExceeded("", quota="", subject="", retry_after_s=0.0),
     }
     for kind, _, reason, *_ in TABLE:
         yield reason(made[kind] if kind in made else kind(""))

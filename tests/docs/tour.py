@@ -15,9 +15,11 @@ from pathlib import Path
 
 _VARIABLE = re.compile(
     r"example\.com/ledger\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}"  # a verifier key
-    r"|\b(?:gen|pt|ev|pay|cr|as|li|rv|pr)_\d+_[0-9a-f]{8}\b"  # an entry's id
+    r"|\b(?:gen|pt|ev|pay|cr|as|li|rv|pr|va)_\d+_[0-9a-f]{8}\b"  # an entry's id
     r"|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"  # a time of the log
     r"|[A-Za-z0-9+/]{43,}={0,2}"  # a hash or a signature
+    r"|\bcf_live_[a-z2-7]{12}_[a-z2-7]{52}_[a-z2-7]{8}\b"  # an operator's key
+    r"|(?<=with the key )[a-z2-7]{12}\b"
     r"|\d[\d,]* a second"
     r"|127\.0\.0\.1:\d+"
 )
@@ -42,6 +44,11 @@ class Tour:
         }
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What the commands have in their environment."""
+        return dict(self._env)
+
+    @property
     def address(self) -> str:
         """Where the ledger of the tour serves."""
         return self._env["COUNTERFOIL_SERVER"]
@@ -50,9 +57,14 @@ class Tour:
         """Run a command, and fail unless it prints what is expected."""
         for shown, real in self._values.items():
             command = command.replace(shown, real)
-        printed = (
-            self._serve(command) if command.startswith("counterfoil serve ") else self._do(command)
-        )
+        if command.startswith("export "):
+            # Each command has a shell of its own: what one of them exports is remembered here.
+            name, _, value = command.removeprefix("export ").partition("=")
+            self._env[name], printed = value, ""
+        elif command.startswith("counterfoil serve "):
+            printed = self._serve(command)
+        else:
+            printed = self._do(command)
 
         assert _masked(printed) == _masked(expected), command
         self._values.update(

@@ -34,10 +34,11 @@ LARGE = (b"[", b'{"a":', b'"', b"\\", b"\n", b" ", b"9", b"=", b"\x0a\x00", b"\x
 # Many names, the last of them twice: whoever compares each with all takes the square of their number.
 MANY = [b"c%d" % number for number in (*range(20_000), 19_999)]
 MANY_NAMES = (b",".join(MANY), b"{" + b",".join(b'"%b":1' % name for name in MANY) + b"}")
-# Their handlers end with a full queue, which is a refusal.
+# Their handlers end with a full queue, or want the caller to have a key; both are refusals.
 WRITING = (
     *(f"rpc-{name}" for name in ("TrainingService-R", "PayoutService-R", "UsageService")),
     *(f"rpc-RegistryService-{verb}" for verb in ("Create", "Update", "Revoke")),
+    "rpc-AccessService-IssueToken",
 )
 
 EACH = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)

@@ -148,7 +148,7 @@ LISTS: tuple[tuple[Kind, tuple[str, ...], list[str]], ...] = (
     (LICENSE, license_scope("ada", "novel", "acme"), ["l1"]),
     (LICENSE, license_scope("ada", "novel", ""), []),
     (LICENSE, license_scope("ada", "", ""), ["l2"]),
-    (LICENSE, ("buyer", ""), []),
+    (LICENSE, ("buyer", ""), ["l2"]),
 )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from counterfoil.keys import Signer
-from counterfoil.record import GENESIS, PAYOUT, TRAINING, USAGE, Kind
+from counterfoil.record import ASSESSMENT, GENESIS, PAYOUT, TRAINING, USAGE, Kind
 from counterfoil.record.training import SIGNED_LINE
-from counterfoil.v1 import record_pb2
+from counterfoil.v1 import assessment_pb2, record_pb2
 
 from . import registry_samples
 
@@ -57,6 +57,8 @@ _USAGE: dict[str, Any] = {
     ],
     "consents": [record_pb2.CONSENT_INFERENCE, record_pb2.CONSENT_DISPLAY],
     "metadata": {"region": "eu"},
+    "territory": "FR",
+    "non_commercial": True,
 }
 _PAYOUT: dict[str, Any] = {
     "creator_id": "creator_42",
@@ -68,12 +70,22 @@ _PAYOUT: dict[str, Any] = {
     "tx_ref": "tx:1",
     "metadata": {"note": "thanks"},
 }
+_ASSESSMENT: dict[str, Any] = {
+    "count": 3,
+    "as_of_size": 7,
+    "verdicts": [
+        {"assets": [{"asset_id": "a", "creator_id": "creator_42", "covered": True}]},
+        {"flags": [{"kind": assessment_pb2.FLAG_KIND_EVENT_TOKENS, "limit": 5}]},
+    ],
+    "verdict_numbers": b"\0\0\1\0\0\0",
+}
 SAMPLES: tuple[tuple[Kind, dict[str, Any]], ...] = (
     (GENESIS, _GENESIS),
     (TRAINING, _TRAINING),
     (USAGE, _USAGE),
     (PAYOUT, _PAYOUT),
     *registry_samples.SAMPLES,
+    (ASSESSMENT, _ASSESSMENT),
 )
 GOOD = {kind.number: fields for kind, fields in SAMPLES}
 

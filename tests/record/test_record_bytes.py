@@ -8,6 +8,7 @@ import pytest
 
 from counterfoil.errors import InvalidInput
 from counterfoil.record import (
+    ASSESSMENT,
     ASSET,
     CREATOR,
     GENESIS,
@@ -95,7 +96,11 @@ def test_truncated_bodies_are_refused(kind: Kind) -> None:
     assert malformed > len(raw) // 2
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=KIND_NAMES)
+# Assessments are the server's own: nobody sends one, and their first field is no text.
+SENT = [kind for kind in KINDS if kind is not ASSESSMENT]
+
+
+@pytest.mark.parametrize("kind", SENT, ids=lambda kind: str(kind.name))
 def test_text_that_is_not_utf8_is_refused(kind: Kind) -> None:
     """Text fields hold UTF-8, without surrogates and overlong forms."""
     number = first_text(kind)[0]
@@ -131,7 +136,7 @@ CHANGES: dict[int, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=KIND_NAMES)
+@pytest.mark.parametrize("kind", SENT, ids=lambda kind: str(kind.name))
 def test_the_first_differing_field_is_named(kind: Kind) -> None:
     """A difference is told by the field with the lowest number; the same fields in other bytes are no difference."""
     logged = serialize(good(kind))

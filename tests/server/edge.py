@@ -19,6 +19,7 @@ from counterfoil.entry import frame_records, record_prefix
 from counterfoil.keys import Signer
 from counterfoil.receipt import VerifiedReceipt, verify_batch
 from counterfoil.v1 import (
+    access_service_pb2,
     log_service_pb2,
     log_service_pb2_grpc,
     payout_service_pb2,
@@ -41,11 +42,8 @@ HASH = "sha256:" + "ab" * 32
 # No call takes this long; one that hangs fails instead of holding up the run.
 PATIENCE_S = 60.0
 MODULES = (
-    log_service_pb2,
-    training_service_pb2,
-    usage_service_pb2,
-    payout_service_pb2,
-    registry_service_pb2,
+    *(log_service_pb2, training_service_pb2, usage_service_pb2, payout_service_pb2),
+    *(registry_service_pb2, access_service_pb2),
 )
 SERVICES = tuple(
     service for module in MODULES for service in module.DESCRIPTOR.services_by_name.values()

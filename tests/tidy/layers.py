@@ -15,7 +15,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     # The offline verifier's own command, which is the one place here that opens a file.
     ("counterfoil.__main__",),
     ("counterfoil.receipt", "counterfoil.webhook", "counterfoil.export"),
-    ("counterfoil.note", "counterfoil.entry"),
+    ("counterfoil.note", "counterfoil.entry", "counterfoil.jws"),
     ("counterfoil.tlog", "counterfoil.keys"),
     # Many byte strings as one buffer, and the wire format that frames them.
     ("counterfoil.packed",),
@@ -43,7 +43,9 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
             "grpc_reflection",
             "grpc_status",
             "nacl",
+            "starlette",
             "structlog",
+            "uvicorn",
             "uvloop",
         }
     ),
@@ -51,7 +53,7 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
     "counterfoil.views": frozenset({"google"}),
     "counterfoil.log": frozenset({"blake3", "google", "numpy"}),
     "counterfoil.billing": frozenset({"google"}),
-    "counterfoil.licensing": frozenset({"google"}),
+    "counterfoil.licensing": frozenset({"google", "numpy"}),
     "counterfoil.store": frozenset({"lmdb", "numpy"}),
     "counterfoil.record": frozenset({"blake3", "google", "nacl"}),
     "counterfoil.v1": frozenset({"google", "grpc"}),

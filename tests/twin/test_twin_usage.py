@@ -44,6 +44,8 @@ events = st.builds(
     ),
     consents=st.lists(st.integers(0, 5), max_size=3),
     metadata=st.dictionaries(ids, st.text(max_size=3), max_size=2),
+    territory=st.sampled_from(["", "FR", "fr", "FRA", "F"]),
+    non_commercial=st.booleans(),
 )
 
 
@@ -93,7 +95,9 @@ GOOD = record_pb2.UsageEvent(event_id="e", event_time_us=5, model_id="m").Serial
         b"",
         GOOD[:-1],
         GOOD + b"\x0a\x01e",  # a field twice
-        GOOD + b"\x78\x01",  # a field that is not known
+        GOOD + b"\x88\x01\x01",  # a field that is not known
+        GOOD + b"\x78\x01",  # a number where the territory belongs
+        GOOD + b"\x82\x01\x01a",  # a text where yes or no belongs
         GOOD + b"\x20\x80\x00",  # a number that is not in its shortest form
         GOOD + b"\x20" + b"\xff" * 9 + b"\x01",  # a negative number
         GOOD + b"\x20\x80",  # a number that is cut off

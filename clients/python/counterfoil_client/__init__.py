@@ -2,6 +2,8 @@
 
     LedgerClient    writes, reads and proves; every answer is verified before it is returned
     Registry        creators, assets, licences and prices; what ``LedgerClient.registry`` is
+    Access          principals, keys, tokens and the audit trail: ``client.access``
+    Tls             certificates to believe and to show
     UsageStream     many batches of usage over one call
     UsageReporter   what a model host embeds: events go to a disk spool at once and to the ledger in the background
 
@@ -12,6 +14,7 @@
         result.receipts[0].first_index
 """
 
+from counterfoil_client.access import Access
 from counterfoil_client.archive import RejectedEvent
 from counterfoil_client.client import RECEIPT_FORMATS, LedgerClient
 from counterfoil_client.errors import (
@@ -26,9 +29,12 @@ from counterfoil_client.evidence import UsageResult
 from counterfoil_client.registry import Registered, Registry
 from counterfoil_client.reporter import ReporterStatus, UsageReporter
 from counterfoil_client.stream import UsageStream
+from counterfoil_client.tls import Tls
 
 __all__ = [
     "LedgerClient",
+    "Access",
+    "Tls",
     "UsageStream",
     "UsageReporter",
     "ReporterStatus",

@@ -44,6 +44,7 @@ from counterfoil.v1.usage_service_pb2 import (
     GetUsageEventResponse,
     StreamHello,
 )
+from counterfoil_client.access import Access
 from counterfoil_client.chance import new_id
 from counterfoil_client.entries import check_entries
 from counterfoil_client.evidence import UsageResult
@@ -52,14 +53,13 @@ from counterfoil_client.registry import Registry
 from counterfoil_client.requests import event_bodies, format_append_usage, format_write
 from counterfoil_client.session import Session
 from counterfoil_client.stream import OnAck, UsageStream
+from counterfoil_client.tls import Tls
 from counterfoil_client.transport import Transport
 from counterfoil_client.trust import parse_trust
 
 _TRAINING_SERVICE: Final = "/counterfoil.v1.TrainingService/"
 _PAYOUT_SERVICE: Final = "/counterfoil.v1.PayoutService/"
 _USAGE_SERVICE: Final = "/counterfoil.v1.UsageService/"
-
-_ENVIRONMENTS: Final = {"live": 1, "sandbox": 2}
 
 # What is asked for, and the form that verification then has to find.
 _FORMATS: Final[dict[str, tuple[ReceiptFormat, str]]] = {
@@ -71,7 +71,6 @@ _FORMATS: Final[dict[str, tuple[ReceiptFormat, str]]] = {
 }
 RECEIPT_FORMATS: Final = tuple(_FORMATS)
 """The forms that ``LedgerClient.receipt`` can ask for."""
-
 Written = TypeVar("Written", RecordTrainingResponse, RecordPayoutResponse)
 
 
@@ -85,11 +84,11 @@ class LedgerClient:
     have their signatures yet. Their quorum is checked by ``verify_receipt`` with the same policy, offline and later.
 
     Args:
-        target: what gRPC dials, such as ``"127.0.0.1:7070"``.
+        target: what gRPC dials, such as ``"127.0.0.1:7070"``, or ``"https://ledger.example.com:7070"`` for TLS.
         trust: a policy, its text, or the log's verifier key; None believes the key that the log shows first.
-        submitter: who writes.
-        timeout_s: how long to wait for an answer, in seconds.
-        credentials: TLS settings; None is plain text.
+        submitter: who writes. timeout_s: how long to wait for an answer, in seconds.
+        api_key: who calls, by API key or access token; None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
+        tls, credentials: see Tls, or gRPC's own; None is the environment's for ``https://``, and plain text otherwise.
     """
 
     def __init__(
@@ -100,15 +99,20 @@ class LedgerClient:
         submitter: str = "local",
         timeout_s: float = 30.0,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Make a client; see the class.
 
         Raises:
             VerificationError: ``trust`` is text, and neither a verifier key nor a policy.
+            ValueError, OSError: ``api_key``, ``target`` or ``tls`` make no sense, or a file of it cannot be read.
         """
         self.submitter = submitter
         self._trust = parse_trust(trust) if isinstance(trust, str) else trust
-        self._transport = Transport(target, timeout_s=timeout_s, credentials=credentials)
+        self._transport = Transport(
+            target, timeout_s=timeout_s, credentials=credentials, api_key=api_key, tls=tls
+        )
         self._session = Session(self._transport, self._trust, submitter)
 
     def __enter__(self) -> Self:
@@ -157,6 +161,11 @@ class LedgerClient:
     def environment(self) -> int:
         """1 live, 2 sandbox: what every record that is written here says."""
         return self._session.log.writer.environment
+
+    @property
+    def access(self) -> Access:
+        """Principals, keys and the audit trail."""
+        return Access(self._transport)
 
     def log_info(self) -> GetLogInfoResponse:
         """What the log says of itself; unsigned.

@@ -25,6 +25,7 @@ from counterfoil_client.errors import ReporterClosed
 from counterfoil_client.files import replace_file
 from counterfoil_client.keeping import Callbacks, Keeper
 from counterfoil_client.spool import Damage, Spool
+from counterfoil_client.tls import Tls
 
 Durable = Literal["group", "each", "never"]
 """When events reach the disk; see UsageReporter."""
@@ -106,7 +107,9 @@ class UsageReporter:
         on_receipt, on_rejected, on_error: called in the background thread.
         timeout_s: how long to wait for the ledger, in seconds.
         seed: makes the pauses between attempts repeatable.
-        credentials: TLS settings; None is plain text.
+        credentials, tls: as for LedgerClient.
+        api_key: who reports; None takes the environment's COUNTERFOIL_API_KEY, "" none at all. A key that the ledger does
+            not take is no end: the spool waits, and ``on_error`` and ``status().last_error`` say so.
 
     Raises:
         StartupError: another process uses the folder.
@@ -134,6 +137,8 @@ class UsageReporter:
         timeout_s: float = 10.0,
         seed: int | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         folder = Path(spool_dir)
         self._process = os.getpid()
@@ -159,6 +164,8 @@ class UsageReporter:
                 submitter=submitter,
                 timeout_s=timeout_s,
                 credentials=credentials,
+                api_key=api_key,
+                tls=tls,
             )
         except BaseException:
             self._spool.close()

@@ -17,13 +17,16 @@ from counterfoil.v1.log_service_pb2 import (
     GetCheckpointResponse,
     GetConsistencyProofRequest,
     GetConsistencyProofResponse,
+    GetEntryRequest,
+    GetEntryResponse,
     GetLogInfoRequest,
     GetLogInfoResponse,
     GetReceiptResponse,
 )
 from counterfoil.v1.usage_service_pb2 import AppendUsageResponse
+from counterfoil_client.entries import check_entries
 from counterfoil_client.evidence import UsageResult, Writer, check_usage, check_write
-from counterfoil_client.reading import LOG_SERVICE, list_entries
+from counterfoil_client.reading import LOG_SERVICE, prover
 from counterfoil_client.transport import Transport
 from counterfoil_client.trust import CheckpointMemory
 
@@ -172,9 +175,21 @@ class Session:
         return list(self.transport.unary(path, request, GetConsistencyProofResponse).proof)
 
     def _fetch_records(self, first_index: int, count: int) -> list[bytes]:
-        page_size = min(count, PAGE_SIZE_MAX)
-        entries = list_entries(self.transport, self, first_index, 0, page_size)
-        return [entry.record for _, entry in zip(range(count), entries, strict=False)]
+        """Records of the caller's own, one call each: who submits them may not list the log."""
+        path, end = LOG_SERVICE + "GetEntry", first_index + count
+        records: list[bytes] = []
+        for begin in range(first_index, end, PAGE_SIZE_MAX):
+            indexes = range(begin, min(end, begin + PAGE_SIZE_MAX))
+            requests = [GetEntryRequest(index=index) for index in indexes]
+            answers = self.transport.unary_many(path, requests, GetEntryResponse)
+            entries = [answer.entry for answer in answers]
+            if [entry.index for entry in entries] != list(indexes):
+                raise VerificationError(
+                    "the ledger answered with other entries than were asked for"
+                )
+            check_entries(entries, self.covering(indexes.stop), prover(self.transport))
+            records += [entry.record for entry in entries]
+        return records
 
 
 def _check_asked(asked: str, index: int, verified: VerifiedReceipt) -> None:

@@ -4,6 +4,7 @@ Requests may be messages or bytes that are already in wire form, so that the hot
 """
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
@@ -20,6 +21,7 @@ from counterfoil.v1 import (
     usage_service_pb2,
 )
 from counterfoil_client.errors import LedgerError, ledger_error
+from counterfoil_client.tls import Tls, resolve_target
 
 M = TypeVar("M", bound=Message)
 
@@ -33,6 +35,9 @@ _RECONNECT_MS_MAX: Final = 5_000
 # A server with default settings lets a quiet client ping every five minutes.
 _KEEPALIVE_MS: Final = 310_000
 _KEEPALIVE_TIMEOUT_MS: Final = 20_000
+
+API_KEY_VARIABLE: Final = "COUNTERFOIL_API_KEY"
+"""The environment variable that says who calls."""
 
 _PROTOS: Final = (
     log_service_pb2,
@@ -88,20 +93,36 @@ class Transport:
     """Calls over one channel; may be used from many threads.
 
     Args:
-        target: what gRPC dials, such as ``"127.0.0.1:7400"``, ``"dns:///ledger.example.com:443"`` or ``"unix:/run/l"``.
+        target: what gRPC dials, such as ``"127.0.0.1:7400"``, ``"dns:///ledger.example.com:443"`` or ``"unix:/run/l"``; or
+            ``"https://ledger.example.com:7070"`` for TLS.
         timeout_s: the deadline of each unary call.
-        credentials: TLS settings; None is plain text, for the same machine or a trusted network.
+        credentials: TLS as gRPC has it, instead of ``tls``.
+        tls: see Tls; None is the environment's for ``https://``, and plain text for the same machine or a trusted network
+            otherwise.
+        api_key: who calls; sent with each call. None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
+
+    Raises:
+        ValueError: the key has characters that no key has, or the target or ``tls`` make no sense.
+        OSError: a file of ``tls`` cannot be read.
     """
 
     def __init__(
-        self, target: str, *, timeout_s: float, credentials: grpc.ChannelCredentials | None = None
+        self,
+        target: str,
+        *,
+        timeout_s: float,
+        credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self.target = target
+        dialled, credentials = resolve_target(target, tls, credentials)
+        self._metadata = _metadata(os.environ.get(API_KEY_VARIABLE) if api_key is None else api_key)
         self.timeout_s = timeout_s
         self._channel = (
-            grpc.insecure_channel(target, options=_OPTIONS)
+            grpc.insecure_channel(dialled, options=_OPTIONS)
             if credentials is None
-            else grpc.secure_channel(target, credentials, options=_OPTIONS)
+            else grpc.secure_channel(dialled, credentials, options=_OPTIONS)
         )
         self._calls: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -114,7 +135,9 @@ class Transport:
         """
         call = self._call(path, self._channel.unary_unary)
         try:
-            return parse_message(call(request, timeout=self.timeout_s), answer)
+            return parse_message(
+                call(request, timeout=self.timeout_s, metadata=self._metadata), answer
+            )
         except grpc.RpcError as error:
             raise ledger_error(error) from error
 
@@ -125,7 +148,10 @@ class Transport:
             LedgerError: one of the calls failed or was refused.
         """
         call = self._call(path, self._channel.unary_unary)
-        futures = [call.future(request, timeout=self.timeout_s) for request in requests]
+        futures = [
+            call.future(request, timeout=self.timeout_s, metadata=self._metadata)
+            for request in requests
+        ]
         try:
             return [parse_message(future.result(), answer) for future in futures]
         except grpc.RpcError as error:
@@ -136,11 +162,11 @@ class Transport:
 
     def stream(self, path: str, request: Message) -> Any:
         """One request, many answers as bytes: a call to iterate and to cancel. Raises grpc.RpcError when iterated."""
-        return self._call(path, self._channel.unary_stream)(request)
+        return self._call(path, self._channel.unary_stream)(request, metadata=self._metadata)
 
     def duplex(self, path: str, requests: Iterator[bytes]) -> Any:
         """Many requests and many answers, both as bytes: a call to iterate and to cancel."""
-        return self._call(path, self._channel.stream_stream)(requests)
+        return self._call(path, self._channel.stream_stream)(requests, metadata=self._metadata)
 
     def close(self) -> None:
         """End all calls and the connection."""
@@ -154,6 +180,15 @@ class Transport:
                     path, request_serializer=_to_wire, response_deserializer=_as_it_is
                 )
             return call
+
+
+def _metadata(api_key: str | None) -> tuple[tuple[str, str], ...]:
+    if not api_key:
+        return ()
+    # gRPC's own complaint would quote the key.
+    if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+        raise ValueError("an API key has letters, digits and underscores only")
+    return (("authorization", f"Bearer {api_key}"),)
 
 
 def parse_message(data: bytes, answer: type[M]) -> M:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from counterfoil.entry import SALT_SIZE, chain_batch, commit_batch, derive_salts, frame_records
+from counterfoil.entry import SALT_SIZE, chain_batch, derive_salts
 from counterfoil.errors import Conflict, CounterfoilError, IntegrityError, InvalidInput
 from counterfoil.keys import Signer
 from counterfoil.limits import TIME_US_MAX
-from counterfoil.log.batch import Batch
+from counterfoil.log.batch import Batch, reduce_batch
 from counterfoil.log.existing import Existing, Seen, Suspect, find_suspects
 from counterfoil.log.layout import (
     BATCH,
@@ -167,30 +167,40 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
         _advance_stream(group.transaction, batch)
     if not positions:
         return Appended(None, (), (), existing, group.nodes, b"")
-    whole = len(positions) == len(batch.bodies)
-    bodies = batch.bodies if whole else Packed.of([batch.bodies[at] for at in positions])
-    salts = derive_salts(batch.salt_seed, len(bodies))
-    # Salts follow each other without gaps, so that with records left out all commitments are made anew.
-    commitments = (
-        batch.commitments if whole else commit_batch(salts, frame_records(batch.prefix, bodies))
-    )
-    head = BatchHead(
+    if len(positions) < len(batch.bodies):
+        batch = reduce_batch(batch, positions)
+    head, hashes = _log(group, batch)
+    if batch.change is not None:
+        rows = Registry(group.transaction, group.transaction)
+        rows.apply(batch.change, head.first, group.time_us)
+    if batch.assessment is not None:
+        # What is said about the records goes with them: neither is ever there without the other.
+        _log(group, batch.assessment.entry)
+    return Appended(head, positions, hashes, existing, group.nodes, b"")
+
+
+def _log(group: _Group, batch: Batch) -> tuple[BatchHead, Hashes]:
+    """Append all records of a batch, behind whatever the group has so far."""
+    head = _head_of(group, batch)
+    salts = derive_salts(batch.salt_seed, len(batch.bodies))
+    hashes = chain_batch(head.kind, head.time_us, head.previous, batch.commitments)
+    _store_batch(group, head, hashes, batch.commitments, salts, batch.bodies)
+    _list_in_catalog(group, batch, head.first)
+    return head, hashes
+
+
+def _head_of(group: _Group, batch: Batch) -> BatchHead:
+    return BatchHead(
         kind=batch.kind.number,
         time_us=group.time_us,
-        first=first,
-        count=len(bodies),
+        first=group.tree.size,
+        count=len(batch.bodies),
         previous=group.last,
         salt_seed=batch.salt_seed,
         prefix=batch.prefix,
         stream_id=batch.stream_id.encode(),
         sequence=batch.sequence,
     )
-    hashes = chain_batch(head.kind, head.time_us, head.previous, commitments)
-    _store_batch(group, head, hashes, commitments, salts, bodies)
-    if batch.change is not None:
-        Registry(group.transaction, group.transaction).apply(batch.change, first, group.time_us)
-    _list_in_catalog(group, batch, None if whole else np.asarray(positions), first, len(positions))
-    return Appended(head, positions, hashes, existing, group.nodes, b"")
 
 
 def _check_sequence(transaction: Transaction, batch: Batch) -> None:
@@ -242,17 +252,14 @@ def _store_batch(
     group.last = hashes[-1]
 
 
-def _list_in_catalog(
-    group: _Group, batch: Batch, positions: np.ndarray | None, first: int, count: int
-) -> None:
-    """List the new records: all of the batch, or those at some positions."""
-    indexes = np.arange(first, first + count, dtype=np.uint64)
-    group.prints.append(batch.prints if positions is None else batch.prints[positions])
+def _list_in_catalog(group: _Group, batch: Batch, first: int) -> None:
+    indexes = np.arange(first, first + len(batch.bodies), dtype=np.uint64)
+    group.prints.append(batch.prints)
     group.indexes.append(indexes)
-    terms = batch.terms if positions is None else batch.terms[positions]
-    if terms.shape[1]:
-        group.prints.append(terms.reshape(-1))
-        group.indexes.append(np.repeat(indexes, terms.shape[1]))
+    columns = batch.terms.shape[1]
+    if columns:
+        group.prints.append(batch.terms.reshape(-1))
+        group.indexes.append(np.repeat(indexes, columns))
 
 
 def _finish(group: _Group, before: State, signer: Signer) -> bytes:

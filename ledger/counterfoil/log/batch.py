@@ -1,14 +1,20 @@
 """A batch made ready for the log: all that can be done before the write lock is taken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
+from blake3 import blake3
 
-from counterfoil.entry import commit_batch, derive_salts, frame_records, record_prefix
+from counterfoil.entry import SEED_SIZE, commit_batch, derive_salts, frame_records, record_prefix
 from counterfoil.log.fingerprint import Fingerprints, fingerprints
 from counterfoil.packed import Hashes, Packed
-from counterfoil.record import Change, Kind
+from counterfoil.record import ASSESSMENT, Change, Kind, Verdicts
+from counterfoil.record.assessment import format_assessment
+
+# What the request_ids of assessments begin with; what follows is as good as random.
+_REQUEST: Final = "assessment-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,7 @@ class Batch:
         salt_seed: 32 random bytes. commitments: one for each record, with the salts of this seed.
         atomic: one record that conflicts refuses them all.
         stream_id, sequence: which batch of which stream it is; empty and 0 outside streams.
+        assessment: what will be logged behind its records about them; None for nothing.
         change: what its one record changes in the registry; None for kinds that change nothing there.
         exclusive: content that another creator has registered refuses it.
     """
@@ -38,6 +45,7 @@ class Batch:
     atomic: bool = False
     stream_id: str = ""
     sequence: int = 0
+    assessment: "Assessment | None" = None
     change: Change | None = None
     exclusive: bool = False
 
@@ -45,6 +53,14 @@ class Batch:
     def weight(self) -> int:
         """How much it is for a group commit: its records, and the fingerprints that get rows of their own."""
         return len(self.bodies) + (len(self.change.contents) if self.change else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The entry behind a batch: the verdicts, and, for the case that all of the batch is new, the entry made from them."""
+
+    verdicts: Verdicts
+    entry: Batch
 
 
 def identity_domain(kind: Kind, submitter: str) -> str:
@@ -83,6 +99,7 @@ def prepare_batch(
     atomic: bool = False,
     stream_id: str = "",
     sequence: int = 0,
+    assessment: Assessment | None = None,
     exclusive: bool = False,
 ) -> Batch:
     """Commit to a batch and take the fingerprints of its identities; the bodies have been checked before.
@@ -106,9 +123,52 @@ def prepare_batch(
         atomic=atomic,
         stream_id=stream_id,
         sequence=sequence,
+        assessment=assessment,
         change=_change(kind, packed),
         exclusive=exclusive,
     )
+
+
+def prepare_assessment(
+    verdicts: Verdicts, *, origin: str, secret: bytes, environment: int, salt_seed: bytes
+) -> Assessment:
+    """Make ready what is said about a batch.
+
+    Args:
+        salt_seed: that of the batch. Whoever has the batch's receipt knows it, and must not know the salt of this entry.
+    """
+    material = blake3(salt_seed, key=secret).digest(length=2 * SEED_SIZE)
+    request_id = f"{_REQUEST}{material[SEED_SIZE:].hex()}"
+    entry = prepare_batch(
+        ASSESSMENT,
+        origin,
+        [format_assessment(verdicts)],
+        [request_id],
+        secret=secret,
+        environment=environment,
+        salt_seed=material[:SEED_SIZE],
+        request_id=request_id,
+    )
+    return Assessment(verdicts, entry)
+
+
+def reduce_batch(batch: Batch, positions: Sequence[int]) -> Batch:
+    """A batch of those records alone that stand at some positions, and what is said about those."""
+    chosen = np.asarray(positions)
+    reduced = _refill(batch, [batch.bodies[at] for at in positions])
+    said = batch.assessment
+    if said is not None:
+        entry = _refill(said.entry, [format_assessment(said.verdicts.at(positions))])
+        said = Assessment(said.verdicts, entry)
+    return replace(reduced, prints=batch.prints[chosen], terms=batch.terms[chosen], assessment=said)
+
+
+def _refill(batch: Batch, bodies: Sequence[bytes]) -> Batch:
+    """A batch with other bodies. Salts follow each other without gaps, so that all commitments are made anew."""
+    packed = Packed.of(bodies)
+    salts = derive_salts(batch.salt_seed, len(packed))
+    commitments = commit_batch(salts, frame_records(batch.prefix, packed))
+    return replace(batch, bodies=packed, commitments=commitments)
 
 
 def _change(kind: Kind, bodies: Sequence[bytes]) -> Change | None:

@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from counterfoil.entry import LEAF_SIZE, SALT_SIZE, Leaf, commitment, parse_leaf, parse_record
 from counterfoil.errors import UnverifiableError, VerificationError
+from counterfoil.jws import parse_json_object
 from counterfoil.limits import TREE_SIZE_MAX
 from counterfoil.note import Policy
 from counterfoil.receipt.verified import (
     VerifiedReceipt,
     byte_fields,
     check_checkpoint,
-    parse_json_object,
     single_field,
     states_of,
 )

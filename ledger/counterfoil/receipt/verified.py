@@ -1,10 +1,8 @@
 """What a verified receipt says, whatever form it came in, and the checks that all forms share."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn
 
 from counterfoil.errors import VerificationError
 from counterfoil.note import Checkpoint, Policy
@@ -91,46 +89,6 @@ def single_field(
     if type(value) is not type(default):
         raise VerificationError(f"field {number} has the wrong type")
     return value
-
-
-def parse_json_object(data: bytes, name: str) -> dict[str, Any]:
-    """A JSON object in UTF-8, read so that no two readers of JSON can see two things in it.
-
-    Readers disagree about other encodings, about a name that is repeated, about ``-0``, and about constants such as
-    ``NaN`` that Python knows and JSON does not (RFC 8259 sections 4, 6 and 8.1): there must be none of these.
-
-    Raises:
-        VerificationError: it is no such object.
-    """
-    try:
-        value = json.loads(
-            data.decode(),
-            object_pairs_hook=_unique_names,
-            parse_int=_parse_integer,
-            parse_constant=_refuse_constant,
-        )
-    except (ValueError, RecursionError) as error:
-        raise VerificationError(f"{name} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise VerificationError(f"{name} is not a JSON object")
-    return value
-
-
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise VerificationError("a JSON object repeats a name")
-    return document
-
-
-def _parse_integer(text: str) -> int:
-    if text == "-0":
-        raise VerificationError("a JSON number is -0")
-    return int(text)
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise VerificationError(f"{text} is not JSON")
 
 
 def byte_fields(fields: dict[int, list[int | bytes]], number: int) -> tuple[bytes, ...]:

@@ -3,6 +3,7 @@
 A new kind is one new file with one ``Kind`` and one line in ``KINDS``.
 """
 
+from counterfoil.record.assessment import ASSESSMENT, Verdicts
 from counterfoil.record.asset import ASSET
 from counterfoil.record.change import Change, Reference
 from counterfoil.record.creator import CREATOR
@@ -27,10 +28,12 @@ from counterfoil.record.usage import USAGE
 KINDS: tuple[Kind, ...] = (
     *(GENESIS, TRAINING, USAGE, PAYOUT),
     *(CREATOR, ASSET, LICENSE, REVOCATION, PRICE),
+    ASSESSMENT,
 )
 KIND_BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 __all__ = [
+    "ASSESSMENT",
     "ASSET",
     "CREATOR",
     "GENESIS",
@@ -48,6 +51,7 @@ __all__ = [
     "Kind",
     "Problem",
     "ReceivedBatch",
+    "Verdicts",
     "Version",
     "Reference",
     "format_id",

@@ -32,6 +32,7 @@ def license_change(body: Any) -> Change:
         fixed=fixed | promised,
         listed=(
             *listed_under(fixed),
+            *(() if body.buyer else (("buyer", ""),)),
             license_scope(body.creator_id, body.asset_id, body.buyer),
         ),
     )

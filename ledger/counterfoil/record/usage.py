@@ -5,6 +5,7 @@ smallest time inside the window?"); only a column with a bad answer is walked to
 batch without faults, which is nearly every batch, never runs Python code per event and field.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -38,8 +39,10 @@ _COLUMNS: Final = (
     *QUANTITIES,
     *REFERENCES,
     "consumer_id",
+    "territory",
     *_COLLECTIONS,
 )
+_TERRITORY: Final = re.compile("[A-Z]{2}")
 _READ = attrgetter(*_COLUMNS)
 if native is not None:
     native.set_alphabet(ID_ALPHABET)
@@ -127,6 +130,8 @@ def check_batch(
         found += _check_values(columns[field], field)
     if any(columns["consumer_id"]):
         found += _check_ids(columns["consumer_id"], "consumer_id", required=False)
+    if any(columns["territory"]):
+        found += _check_territories(columns["territory"])
     found += _check_references(columns["receipt_ref"], find_unknown)
     if max(map(len, bodies)) > EVENT_SIZE_BYTES_MAX:
         found += _check_sizes(bodies)
@@ -156,6 +161,13 @@ def _check_values(column: Column, field: str) -> Iterator[Problem]:
         for position, value in enumerate(column):
             if value in bad:
                 yield from check_id(value, field, position=position, required=required)
+
+
+def _check_territories(column: Column) -> Iterator[Problem]:
+    for position, value in enumerate(column):
+        if value and not _TERRITORY.fullmatch(value):
+            told = "territory must be two capital letters (ISO 3166-1 alpha-2)"
+            yield Problem(position, "territory", problem.MALFORMED, told)
 
 
 def _check_times(column: Column, window: Window) -> Iterator[Problem]:

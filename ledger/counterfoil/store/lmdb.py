@@ -135,6 +135,12 @@ class LmdbStore:
         """The directory of the environment."""
         return self._path
 
+    @property
+    def last_transaction(self) -> int:
+        """The number of the newest commit of any process; it never falls. Costs about a microsecond: no snapshot is made."""
+        number: int = self._env.info()["last_txnid"]
+        return number
+
     def _check_file(self) -> None:
         """Check the file against a state that a read transaction holds fast meanwhile."""
         for _ in range(_ATTEMPTS):

@@ -156,7 +156,7 @@ class Attribution(_message.Message):
     def __init__(self, asset_id: _Optional[str] = ..., parts_per_million: _Optional[int] = ...) -> None: ...
 
 class UsageEvent(_message.Message):
-    __slots__ = ("event_id", "event_time_us", "model_id", "input_tokens", "output_tokens", "tokens", "receipt_ref", "asset_id", "license_id", "consumer_id", "action", "attributions", "consents", "metadata")
+    __slots__ = ("event_id", "event_time_us", "model_id", "input_tokens", "output_tokens", "tokens", "receipt_ref", "asset_id", "license_id", "consumer_id", "action", "attributions", "consents", "metadata", "territory", "non_commercial")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +178,8 @@ class UsageEvent(_message.Message):
     ATTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     CONSENTS_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    TERRITORY_FIELD_NUMBER: _ClassVar[int]
+    NON_COMMERCIAL_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     event_time_us: int
     model_id: str
@@ -192,7 +194,9 @@ class UsageEvent(_message.Message):
     attributions: _containers.RepeatedCompositeFieldContainer[Attribution]
     consents: _containers.RepeatedScalarFieldContainer[Consent]
     metadata: _containers.ScalarMap[str, str]
-    def __init__(self, event_id: _Optional[str] = ..., event_time_us: _Optional[int] = ..., model_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., tokens: _Optional[int] = ..., receipt_ref: _Optional[str] = ..., asset_id: _Optional[str] = ..., license_id: _Optional[str] = ..., consumer_id: _Optional[str] = ..., action: _Optional[str] = ..., attributions: _Optional[_Iterable[_Union[Attribution, _Mapping]]] = ..., consents: _Optional[_Iterable[_Union[Consent, str]]] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    territory: str
+    non_commercial: bool
+    def __init__(self, event_id: _Optional[str] = ..., event_time_us: _Optional[int] = ..., model_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., tokens: _Optional[int] = ..., receipt_ref: _Optional[str] = ..., asset_id: _Optional[str] = ..., license_id: _Optional[str] = ..., consumer_id: _Optional[str] = ..., action: _Optional[str] = ..., attributions: _Optional[_Iterable[_Union[Attribution, _Mapping]]] = ..., consents: _Optional[_Iterable[_Union[Consent, str]]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., territory: _Optional[str] = ..., non_commercial: _Optional[bool] = ...) -> None: ...
 
 class Payout(_message.Message):
     __slots__ = ("creator_id", "period", "amount", "currency", "status", "method", "tx_ref", "metadata")

@@ -77,16 +77,18 @@ class Recorded(_message.Message):
     def __init__(self, version: _Optional[_Union[Version, _Mapping]] = ..., receipt: _Optional[bytes] = ..., duplicate: _Optional[bool] = ...) -> None: ...
 
 class CreatorState(_message.Message):
-    __slots__ = ("creator", "version", "revocation", "revocation_version")
+    __slots__ = ("creator", "version", "revocation", "revocation_version", "reduced")
     CREATOR_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REVOCATION_FIELD_NUMBER: _ClassVar[int]
     REVOCATION_VERSION_FIELD_NUMBER: _ClassVar[int]
+    REDUCED_FIELD_NUMBER: _ClassVar[int]
     creator: _registry_pb2.Creator
     version: Version
     revocation: _registry_pb2.Revocation
     revocation_version: Version
-    def __init__(self, creator: _Optional[_Union[_registry_pb2.Creator, _Mapping]] = ..., version: _Optional[_Union[Version, _Mapping]] = ..., revocation: _Optional[_Union[_registry_pb2.Revocation, _Mapping]] = ..., revocation_version: _Optional[_Union[Version, _Mapping]] = ...) -> None: ...
+    reduced: bool
+    def __init__(self, creator: _Optional[_Union[_registry_pb2.Creator, _Mapping]] = ..., version: _Optional[_Union[Version, _Mapping]] = ..., revocation: _Optional[_Union[_registry_pb2.Revocation, _Mapping]] = ..., revocation_version: _Optional[_Union[Version, _Mapping]] = ..., reduced: _Optional[bool] = ...) -> None: ...
 
 class AssetState(_message.Message):
     __slots__ = ("asset", "version", "revocation", "revocation_version", "contested_by")
@@ -361,14 +363,16 @@ class ExportLicenseRequest(_message.Message):
     def __init__(self, license_id: _Optional[str] = ..., format: _Optional[_Union[LicenseFormat, str]] = ...) -> None: ...
 
 class ExportLicenseResponse(_message.Message):
-    __slots__ = ("media_type", "document", "left_out")
+    __slots__ = ("media_type", "document", "left_out", "widens")
     MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    WIDENS_FIELD_NUMBER: _ClassVar[int]
     media_type: str
     document: str
     left_out: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, media_type: _Optional[str] = ..., document: _Optional[str] = ..., left_out: _Optional[_Iterable[str]] = ...) -> None: ...
+    widens: bool
+    def __init__(self, media_type: _Optional[str] = ..., document: _Optional[str] = ..., left_out: _Optional[_Iterable[str]] = ..., widens: _Optional[bool] = ...) -> None: ...
 
 class LicenseTemplate(_message.Message):
     __slots__ = ("name", "version", "title", "text", "text_sha256", "terms")

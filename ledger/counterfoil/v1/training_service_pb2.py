@@ -22,30 +22,31 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from counterfoil.v1 import assessment_pb2 as counterfoil_dot_v1_dot_assessment__pb2
 from counterfoil.v1 import record_pb2 as counterfoil_dot_v1_dot_record__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%counterfoil/v1/training_service.proto\x12\x0e\x63ounterfoil.v1\x1a\x1b\x63ounterfoil/v1/record.proto\"q\n\x15RecordTrainingRequest\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x08training\x18\x03 \x01(\x0b\x32\x1f.counterfoil.v1.ProofOfTraining\"q\n\x16RecordTrainingResponse\x12\x13\n\x0btraining_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x0f\n\x07receipt\x18\x04 \x01(\x0c\x12\x11\n\tduplicate\x18\x05 \x01(\x08\"\x99\x01\n\x08Training\x12\x13\n\x0btraining_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x11\n\tsubmitter\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x31\n\x08training\x18\x06 \x01(\x0b\x32\x1f.counterfoil.v1.ProofOfTraining\")\n\x12GetTrainingRequest\x12\x13\n\x0btraining_id\x18\x01 \x01(\t\"A\n\x13GetTrainingResponse\x12*\n\x08training\x18\x01 \x01(\x0b\x32\x18.counterfoil.v1.Training\"w\n\x14ListTrainingsRequest\x12\x12\n\ncreator_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\ndataset_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x82\x01\n\x15ListTrainingsResponse\x12+\n\ttrainings\x18\x01 \x03(\x0b\x32\x18.counterfoil.v1.Training\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x11\n\ttree_size\x18\x04 \x01(\x03\x32\xa8\x02\n\x0fTrainingService\x12_\n\x0eRecordTraining\x12%.counterfoil.v1.RecordTrainingRequest\x1a&.counterfoil.v1.RecordTrainingResponse\x12V\n\x0bGetTraining\x12\".counterfoil.v1.GetTrainingRequest\x1a#.counterfoil.v1.GetTrainingResponse\x12\\\n\rListTrainings\x12$.counterfoil.v1.ListTrainingsRequest\x1a%.counterfoil.v1.ListTrainingsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%counterfoil/v1/training_service.proto\x12\x0e\x63ounterfoil.v1\x1a\x1f\x63ounterfoil/v1/assessment.proto\x1a\x1b\x63ounterfoil/v1/record.proto\"q\n\x15RecordTrainingRequest\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x08training\x18\x03 \x01(\x0b\x32\x1f.counterfoil.v1.ProofOfTraining\"\xb5\x01\n\x16RecordTrainingResponse\x12\x13\n\x0btraining_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x0f\n\x07receipt\x18\x04 \x01(\x0c\x12\x11\n\tduplicate\x18\x05 \x01(\x08\x12(\n\x07verdict\x18\x06 \x01(\x0b\x32\x17.counterfoil.v1.Verdict\x12\x18\n\x10\x61ssessment_index\x18\x07 \x01(\x03\"\xdd\x01\n\x08Training\x12\x13\n\x0btraining_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x11\n\tsubmitter\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x31\n\x08training\x18\x06 \x01(\x0b\x32\x1f.counterfoil.v1.ProofOfTraining\x12(\n\x07verdict\x18\x07 \x01(\x0b\x32\x17.counterfoil.v1.Verdict\x12\x18\n\x10\x61ssessment_index\x18\x08 \x01(\x03\")\n\x12GetTrainingRequest\x12\x13\n\x0btraining_id\x18\x01 \x01(\t\"A\n\x13GetTrainingResponse\x12*\n\x08training\x18\x01 \x01(\x0b\x32\x18.counterfoil.v1.Training\"w\n\x14ListTrainingsRequest\x12\x12\n\ncreator_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\ndataset_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x82\x01\n\x15ListTrainingsResponse\x12+\n\ttrainings\x18\x01 \x03(\x0b\x32\x18.counterfoil.v1.Training\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x11\n\ttree_size\x18\x04 \x01(\x03\x32\xa8\x02\n\x0fTrainingService\x12_\n\x0eRecordTraining\x12%.counterfoil.v1.RecordTrainingRequest\x1a&.counterfoil.v1.RecordTrainingResponse\x12V\n\x0bGetTraining\x12\".counterfoil.v1.GetTrainingRequest\x1a#.counterfoil.v1.GetTrainingResponse\x12\\\n\rListTrainings\x12$.counterfoil.v1.ListTrainingsRequest\x1a%.counterfoil.v1.ListTrainingsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'counterfoil.v1.training_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECORDTRAININGREQUEST']._serialized_start=86
-  _globals['_RECORDTRAININGREQUEST']._serialized_end=199
-  _globals['_RECORDTRAININGRESPONSE']._serialized_start=201
-  _globals['_RECORDTRAININGRESPONSE']._serialized_end=314
-  _globals['_TRAINING']._serialized_start=317
-  _globals['_TRAINING']._serialized_end=470
-  _globals['_GETTRAININGREQUEST']._serialized_start=472
-  _globals['_GETTRAININGREQUEST']._serialized_end=513
-  _globals['_GETTRAININGRESPONSE']._serialized_start=515
-  _globals['_GETTRAININGRESPONSE']._serialized_end=580
-  _globals['_LISTTRAININGSREQUEST']._serialized_start=582
-  _globals['_LISTTRAININGSREQUEST']._serialized_end=701
-  _globals['_LISTTRAININGSRESPONSE']._serialized_start=704
-  _globals['_LISTTRAININGSRESPONSE']._serialized_end=834
-  _globals['_TRAININGSERVICE']._serialized_start=837
-  _globals['_TRAININGSERVICE']._serialized_end=1133
+  _globals['_RECORDTRAININGREQUEST']._serialized_start=119
+  _globals['_RECORDTRAININGREQUEST']._serialized_end=232
+  _globals['_RECORDTRAININGRESPONSE']._serialized_start=235
+  _globals['_RECORDTRAININGRESPONSE']._serialized_end=416
+  _globals['_TRAINING']._serialized_start=419
+  _globals['_TRAINING']._serialized_end=640
+  _globals['_GETTRAININGREQUEST']._serialized_start=642
+  _globals['_GETTRAININGREQUEST']._serialized_end=683
+  _globals['_GETTRAININGRESPONSE']._serialized_start=685
+  _globals['_GETTRAININGRESPONSE']._serialized_end=750
+  _globals['_LISTTRAININGSREQUEST']._serialized_start=752
+  _globals['_LISTTRAININGSREQUEST']._serialized_end=871
+  _globals['_LISTTRAININGSRESPONSE']._serialized_start=874
+  _globals['_LISTTRAININGSRESPONSE']._serialized_end=1004
+  _globals['_TRAININGSERVICE']._serialized_start=1007
+  _globals['_TRAININGSERVICE']._serialized_end=1303
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from counterfoil.v1 import assessment_pb2 as _assessment_pb2
 from counterfoil.v1 import record_pb2 as _record_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -18,34 +19,42 @@ class RecordTrainingRequest(_message.Message):
     def __init__(self, submitter: _Optional[str] = ..., request_id: _Optional[str] = ..., training: _Optional[_Union[_record_pb2.ProofOfTraining, _Mapping]] = ...) -> None: ...
 
 class RecordTrainingResponse(_message.Message):
-    __slots__ = ("training_id", "index", "time_us", "receipt", "duplicate")
+    __slots__ = ("training_id", "index", "time_us", "receipt", "duplicate", "verdict", "assessment_index")
     TRAINING_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_US_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    ASSESSMENT_INDEX_FIELD_NUMBER: _ClassVar[int]
     training_id: str
     index: int
     time_us: int
     receipt: bytes
     duplicate: bool
-    def __init__(self, training_id: _Optional[str] = ..., index: _Optional[int] = ..., time_us: _Optional[int] = ..., receipt: _Optional[bytes] = ..., duplicate: _Optional[bool] = ...) -> None: ...
+    verdict: _assessment_pb2.Verdict
+    assessment_index: int
+    def __init__(self, training_id: _Optional[str] = ..., index: _Optional[int] = ..., time_us: _Optional[int] = ..., receipt: _Optional[bytes] = ..., duplicate: _Optional[bool] = ..., verdict: _Optional[_Union[_assessment_pb2.Verdict, _Mapping]] = ..., assessment_index: _Optional[int] = ...) -> None: ...
 
 class Training(_message.Message):
-    __slots__ = ("training_id", "index", "time_us", "submitter", "request_id", "training")
+    __slots__ = ("training_id", "index", "time_us", "submitter", "request_id", "training", "verdict", "assessment_index")
     TRAINING_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_US_FIELD_NUMBER: _ClassVar[int]
     SUBMITTER_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    ASSESSMENT_INDEX_FIELD_NUMBER: _ClassVar[int]
     training_id: str
     index: int
     time_us: int
     submitter: str
     request_id: str
     training: _record_pb2.ProofOfTraining
-    def __init__(self, training_id: _Optional[str] = ..., index: _Optional[int] = ..., time_us: _Optional[int] = ..., submitter: _Optional[str] = ..., request_id: _Optional[str] = ..., training: _Optional[_Union[_record_pb2.ProofOfTraining, _Mapping]] = ...) -> None: ...
+    verdict: _assessment_pb2.Verdict
+    assessment_index: int
+    def __init__(self, training_id: _Optional[str] = ..., index: _Optional[int] = ..., time_us: _Optional[int] = ..., submitter: _Optional[str] = ..., request_id: _Optional[str] = ..., training: _Optional[_Union[_record_pb2.ProofOfTraining, _Mapping]] = ..., verdict: _Optional[_Union[_assessment_pb2.Verdict, _Mapping]] = ..., assessment_index: _Optional[int] = ...) -> None: ...
 
 class GetTrainingRequest(_message.Message):
     __slots__ = ("training_id",)

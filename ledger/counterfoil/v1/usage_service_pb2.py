@@ -22,40 +22,41 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from counterfoil.v1 import assessment_pb2 as counterfoil_dot_v1_dot_assessment__pb2
 from counterfoil.v1 import record_pb2 as counterfoil_dot_v1_dot_record__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"counterfoil/v1/usage_service.proto\x12\x0e\x63ounterfoil.v1\x1a\x1b\x63ounterfoil/v1/record.proto\"\x89\x01\n\x12\x41ppendUsageRequest\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61\x63kfill\x18\x02 \x01(\x08\x12\x0e\n\x06\x61tomic\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12*\n\x06\x65vents\x18\x0f \x03(\x0b\x32\x1a.counterfoil.v1.UsageEvent\"\x91\x01\n\x0b\x45ventResult\x12\x10\n\x08position\x18\x01 \x01(\x05\x12(\n\x07outcome\x18\x02 \x01(\x0e\x32\x17.counterfoil.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x16\n\x0eoriginal_index\x18\x06 \x01(\x03\"\xa2\x01\n\x13\x41ppendUsageResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\x12\x10\n\x08rejected\x18\x03 \x01(\x05\x12\x13\n\x0b\x66irst_index\x18\x04 \x01(\x03\x12,\n\x07results\x18\x05 \x03(\x0b\x32\x1b.counterfoil.v1.EventResult\x12\x10\n\x08receipts\x18\x06 \x03(\x0c\"{\n\x12StreamUsageRequest\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.counterfoil.v1.StreamHelloH\x00\x12,\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1b.counterfoil.v1.StreamBatchH\x00\x42\t\n\x07message\"3\n\x0bStreamHello\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\"]\n\x0bStreamBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x10\n\x08\x62\x61\x63kfill\x18\x02 \x01(\x08\x12*\n\x06\x65vents\x18\x0f \x03(\x0b\x32\x1a.counterfoil.v1.UsageEvent\"z\n\x13StreamUsageResponse\x12.\n\x06resume\x18\x01 \x01(\x0b\x32\x1c.counterfoil.v1.StreamResumeH\x00\x12(\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x19.counterfoil.v1.StreamAckH\x00\x42\t\n\x07message\"b\n\x0cStreamResume\x12\x15\n\rlast_sequence\x18\x01 \x01(\x03\x12\x16\n\x0ewindow_batches\x18\x02 \x01(\x05\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x04 \x01(\t\"R\n\tStreamAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x33\n\x06result\x18\x02 \x01(\x0b\x32#.counterfoil.v1.AppendUsageResponse\";\n\x14GetUsageEventRequest\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\"t\n\x15GetUsageEventResponse\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x0f\n\x07time_us\x18\x02 \x01(\x03\x12)\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1a.counterfoil.v1.UsageEvent\x12\x10\n\x08\x62\x61\x63kfill\x18\x04 \x01(\x08*e\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x01\x12\x14\n\x10OUTCOME_CONFLICT\x10\x02\x12\x14\n\x10OUTCOME_REJECTED\x10\x03\x32\xa0\x02\n\x0cUsageService\x12V\n\x0b\x41ppendUsage\x12\".counterfoil.v1.AppendUsageRequest\x1a#.counterfoil.v1.AppendUsageResponse\x12Z\n\x0bStreamUsage\x12\".counterfoil.v1.StreamUsageRequest\x1a#.counterfoil.v1.StreamUsageResponse(\x01\x30\x01\x12\\\n\rGetUsageEvent\x12$.counterfoil.v1.GetUsageEventRequest\x1a%.counterfoil.v1.GetUsageEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"counterfoil/v1/usage_service.proto\x12\x0e\x63ounterfoil.v1\x1a\x1f\x63ounterfoil/v1/assessment.proto\x1a\x1b\x63ounterfoil/v1/record.proto\"\x89\x01\n\x12\x41ppendUsageRequest\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61\x63kfill\x18\x02 \x01(\x08\x12\x0e\n\x06\x61tomic\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12*\n\x06\x65vents\x18\x0f \x03(\x0b\x32\x1a.counterfoil.v1.UsageEvent\"\x91\x01\n\x0b\x45ventResult\x12\x10\n\x08position\x18\x01 \x01(\x05\x12(\n\x07outcome\x18\x02 \x01(\x0e\x32\x17.counterfoil.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x16\n\x0eoriginal_index\x18\x06 \x01(\x03\"\xec\x01\n\x13\x41ppendUsageResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\x12\x10\n\x08rejected\x18\x03 \x01(\x05\x12\x13\n\x0b\x66irst_index\x18\x04 \x01(\x03\x12,\n\x07results\x18\x05 \x03(\x0b\x32\x1b.counterfoil.v1.EventResult\x12\x10\n\x08receipts\x18\x06 \x03(\x0c\x12.\n\nassessment\x18\x07 \x01(\x0b\x32\x1a.counterfoil.v1.Assessment\x12\x18\n\x10\x61ssessment_index\x18\x08 \x01(\x03\"{\n\x12StreamUsageRequest\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.counterfoil.v1.StreamHelloH\x00\x12,\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1b.counterfoil.v1.StreamBatchH\x00\x42\t\n\x07message\"3\n\x0bStreamHello\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\"]\n\x0bStreamBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x10\n\x08\x62\x61\x63kfill\x18\x02 \x01(\x08\x12*\n\x06\x65vents\x18\x0f \x03(\x0b\x32\x1a.counterfoil.v1.UsageEvent\"z\n\x13StreamUsageResponse\x12.\n\x06resume\x18\x01 \x01(\x0b\x32\x1c.counterfoil.v1.StreamResumeH\x00\x12(\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x19.counterfoil.v1.StreamAckH\x00\x42\t\n\x07message\"b\n\x0cStreamResume\x12\x15\n\rlast_sequence\x18\x01 \x01(\x03\x12\x16\n\x0ewindow_batches\x18\x02 \x01(\x05\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x04 \x01(\t\"R\n\tStreamAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x33\n\x06result\x18\x02 \x01(\x0b\x32#.counterfoil.v1.AppendUsageResponse\";\n\x14GetUsageEventRequest\x12\x11\n\tsubmitter\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\"\xb8\x01\n\x15GetUsageEventResponse\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x0f\n\x07time_us\x18\x02 \x01(\x03\x12)\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1a.counterfoil.v1.UsageEvent\x12\x10\n\x08\x62\x61\x63kfill\x18\x04 \x01(\x08\x12(\n\x07verdict\x18\x05 \x01(\x0b\x32\x17.counterfoil.v1.Verdict\x12\x18\n\x10\x61ssessment_index\x18\x06 \x01(\x03*e\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x01\x12\x14\n\x10OUTCOME_CONFLICT\x10\x02\x12\x14\n\x10OUTCOME_REJECTED\x10\x03\x32\xa0\x02\n\x0cUsageService\x12V\n\x0b\x41ppendUsage\x12\".counterfoil.v1.AppendUsageRequest\x1a#.counterfoil.v1.AppendUsageResponse\x12Z\n\x0bStreamUsage\x12\".counterfoil.v1.StreamUsageRequest\x1a#.counterfoil.v1.StreamUsageResponse(\x01\x30\x01\x12\\\n\rGetUsageEvent\x12$.counterfoil.v1.GetUsageEventRequest\x1a%.counterfoil.v1.GetUsageEventResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'counterfoil.v1.usage_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=1296
-  _globals['_OUTCOME']._serialized_end=1397
-  _globals['_APPENDUSAGEREQUEST']._serialized_start=84
-  _globals['_APPENDUSAGEREQUEST']._serialized_end=221
-  _globals['_EVENTRESULT']._serialized_start=224
-  _globals['_EVENTRESULT']._serialized_end=369
-  _globals['_APPENDUSAGERESPONSE']._serialized_start=372
-  _globals['_APPENDUSAGERESPONSE']._serialized_end=534
-  _globals['_STREAMUSAGEREQUEST']._serialized_start=536
-  _globals['_STREAMUSAGEREQUEST']._serialized_end=659
-  _globals['_STREAMHELLO']._serialized_start=661
-  _globals['_STREAMHELLO']._serialized_end=712
-  _globals['_STREAMBATCH']._serialized_start=714
-  _globals['_STREAMBATCH']._serialized_end=807
-  _globals['_STREAMUSAGERESPONSE']._serialized_start=809
-  _globals['_STREAMUSAGERESPONSE']._serialized_end=931
-  _globals['_STREAMRESUME']._serialized_start=933
-  _globals['_STREAMRESUME']._serialized_end=1031
-  _globals['_STREAMACK']._serialized_start=1033
-  _globals['_STREAMACK']._serialized_end=1115
-  _globals['_GETUSAGEEVENTREQUEST']._serialized_start=1117
-  _globals['_GETUSAGEEVENTREQUEST']._serialized_end=1176
-  _globals['_GETUSAGEEVENTRESPONSE']._serialized_start=1178
-  _globals['_GETUSAGEEVENTRESPONSE']._serialized_end=1294
-  _globals['_USAGESERVICE']._serialized_start=1400
-  _globals['_USAGESERVICE']._serialized_end=1688
+  _globals['_OUTCOME']._serialized_start=1472
+  _globals['_OUTCOME']._serialized_end=1573
+  _globals['_APPENDUSAGEREQUEST']._serialized_start=117
+  _globals['_APPENDUSAGEREQUEST']._serialized_end=254
+  _globals['_EVENTRESULT']._serialized_start=257
+  _globals['_EVENTRESULT']._serialized_end=402
+  _globals['_APPENDUSAGERESPONSE']._serialized_start=405
+  _globals['_APPENDUSAGERESPONSE']._serialized_end=641
+  _globals['_STREAMUSAGEREQUEST']._serialized_start=643
+  _globals['_STREAMUSAGEREQUEST']._serialized_end=766
+  _globals['_STREAMHELLO']._serialized_start=768
+  _globals['_STREAMHELLO']._serialized_end=819
+  _globals['_STREAMBATCH']._serialized_start=821
+  _globals['_STREAMBATCH']._serialized_end=914
+  _globals['_STREAMUSAGERESPONSE']._serialized_start=916
+  _globals['_STREAMUSAGERESPONSE']._serialized_end=1038
+  _globals['_STREAMRESUME']._serialized_start=1040
+  _globals['_STREAMRESUME']._serialized_end=1138
+  _globals['_STREAMACK']._serialized_start=1140
+  _globals['_STREAMACK']._serialized_end=1222
+  _globals['_GETUSAGEEVENTREQUEST']._serialized_start=1224
+  _globals['_GETUSAGEEVENTREQUEST']._serialized_end=1283
+  _globals['_GETUSAGEEVENTRESPONSE']._serialized_start=1286
+  _globals['_GETUSAGEEVENTRESPONSE']._serialized_end=1470
+  _globals['_USAGESERVICE']._serialized_start=1576
+  _globals['_USAGESERVICE']._serialized_end=1864
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from counterfoil.v1 import assessment_pb2 as _assessment_pb2
 from counterfoil.v1 import record_pb2 as _record_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -50,20 +51,24 @@ class EventResult(_message.Message):
     def __init__(self, position: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[str] = ..., field: _Optional[str] = ..., message: _Optional[str] = ..., original_index: _Optional[int] = ...) -> None: ...
 
 class AppendUsageResponse(_message.Message):
-    __slots__ = ("accepted", "duplicates", "rejected", "first_index", "results", "receipts")
+    __slots__ = ("accepted", "duplicates", "rejected", "first_index", "results", "receipts", "assessment", "assessment_index")
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     DUPLICATES_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     FIRST_INDEX_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     RECEIPTS_FIELD_NUMBER: _ClassVar[int]
+    ASSESSMENT_FIELD_NUMBER: _ClassVar[int]
+    ASSESSMENT_INDEX_FIELD_NUMBER: _ClassVar[int]
     accepted: int
     duplicates: int
     rejected: int
     first_index: int
     results: _containers.RepeatedCompositeFieldContainer[EventResult]
     receipts: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, accepted: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., first_index: _Optional[int] = ..., results: _Optional[_Iterable[_Union[EventResult, _Mapping]]] = ..., receipts: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    assessment: _assessment_pb2.Assessment
+    assessment_index: int
+    def __init__(self, accepted: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., first_index: _Optional[int] = ..., results: _Optional[_Iterable[_Union[EventResult, _Mapping]]] = ..., receipts: _Optional[_Iterable[bytes]] = ..., assessment: _Optional[_Union[_assessment_pb2.Assessment, _Mapping]] = ..., assessment_index: _Optional[int] = ...) -> None: ...
 
 class StreamUsageRequest(_message.Message):
     __slots__ = ("hello", "batch")
@@ -128,13 +133,17 @@ class GetUsageEventRequest(_message.Message):
     def __init__(self, submitter: _Optional[str] = ..., event_id: _Optional[str] = ...) -> None: ...
 
 class GetUsageEventResponse(_message.Message):
-    __slots__ = ("index", "time_us", "event", "backfill")
+    __slots__ = ("index", "time_us", "event", "backfill", "verdict", "assessment_index")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_US_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     BACKFILL_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    ASSESSMENT_INDEX_FIELD_NUMBER: _ClassVar[int]
     index: int
     time_us: int
     event: _record_pb2.UsageEvent
     backfill: bool
-    def __init__(self, index: _Optional[int] = ..., time_us: _Optional[int] = ..., event: _Optional[_Union[_record_pb2.UsageEvent, _Mapping]] = ..., backfill: _Optional[bool] = ...) -> None: ...
+    verdict: _assessment_pb2.Verdict
+    assessment_index: int
+    def __init__(self, index: _Optional[int] = ..., time_us: _Optional[int] = ..., event: _Optional[_Union[_record_pb2.UsageEvent, _Mapping]] = ..., backfill: _Optional[bool] = ..., verdict: _Optional[_Union[_assessment_pb2.Verdict, _Mapping]] = ..., assessment_index: _Optional[int] = ...) -> None: ...

@@ -10,6 +10,7 @@ import typer
 from counterfoil_cli.arguments import fingerprint_artifacts, parse_pairs
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     CommandError,
     JsonOption,
     KeyOption,
@@ -92,6 +93,7 @@ def register_files(
     output: OutputOption = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Register a work by the fingerprints of its files.
@@ -101,7 +103,7 @@ def register_files(
     values = _values(creator, title or files[0].name, mime_type, tag, rights, visibility, metadata)
     values["contents"] = contents = fingerprint_artifacts(files)
     name = asset_id or _name_of(contents)
-    write = Write("asset", "asset", submitter, request_id, output, server, key, json)
+    write = Write("asset", "asset", submitter, request_id, output, server, key, api_key, json)
     write.create(name, _filler(values, price, template))
 
 
@@ -127,6 +129,7 @@ def _change(*, new: bool) -> Callable[..., None]:
         output: OutputOption = None,
         server: ServerOption = DEFAULT_ADDRESS,
         key: KeyOption = None,
+        api_key: ApiKeyOption = None,
         json: JsonOption = False,
     ) -> None:
         if new and not creator:
@@ -134,7 +137,7 @@ def _change(*, new: bool) -> Callable[..., None]:
         shown = visibility or ("private" if new else None)
         values = _values(creator, title, mime_type, tag, rights, shown, metadata)
         values["contents"] = fingerprint_artifacts(file) if file else None
-        write = Write("asset", "asset", submitter, request_id, output, server, key, json)
+        write = Write("asset", "asset", submitter, request_id, output, server, key, api_key, json)
         fill = _filler(values, price, template)
         if new:
             write.create(asset_id, fill)
@@ -154,10 +157,11 @@ def list_assets(
     ] = False,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Assets, of one creator or of all, in the order of registration."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         registry, wanted = client.registry, creator or ""
         states = (
             registry.contested_assets(creator_id=wanted)

@@ -8,6 +8,7 @@ import typer
 from counterfoil_cli.arguments import parse_pairs
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     JsonOption,
     KeyOption,
     ServerOption,
@@ -79,6 +80,7 @@ def _change(*, new: bool) -> Callable[..., None]:
         output: OutputOption = None,
         server: ServerOption = DEFAULT_ADDRESS,
         key: KeyOption = None,
+        api_key: ApiKeyOption = None,
         json: JsonOption = False,
     ) -> None:
         from counterfoil.v1 import record_pb2, registry_pb2
@@ -96,7 +98,9 @@ def _change(*, new: bool) -> Callable[..., None]:
         def fill(_client: "LedgerClient", body: Any) -> None:
             set_fields(body, **values)
 
-        write = Write("creator", "creator", submitter, request_id, output, server, key, json)
+        write = Write(
+            "creator", "creator", submitter, request_id, output, server, key, api_key, json
+        )
         if new:
             write.create(creator_id, fill)
         else:
@@ -106,8 +110,11 @@ def _change(*, new: bool) -> Callable[..., None]:
 
 
 def list_creators(
-    server: ServerOption = DEFAULT_ADDRESS, key: KeyOption = None, json: JsonOption = False
+    server: ServerOption = DEFAULT_ADDRESS,
+    key: KeyOption = None,
+    api_key: ApiKeyOption = None,
+    json: JsonOption = False,
 ) -> None:
     """All creators, in the order of registration."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         show_list(client.registry.creators.list(), "creators", json=json)

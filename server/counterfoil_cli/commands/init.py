@@ -35,12 +35,19 @@ def init(
             metavar="FILE", help="Where the newest checkpoint is kept; best on another disk."
         ),
     ] = None,
+    no_key: Annotated[
+        bool,
+        typer.Option(
+            "--no-key",
+            help="Make no operator key: everybody on this machine may do everything, and nobody else anything.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a new ledger: its settings, its signing key and an empty store.
+    """Make a new ledger: its settings, its signing key, an empty store, and the first operator's key.
 
-    The key is drawn here and never leaves the directory. Keep a copy of it in a safe place; give the verifier key that
-    is printed to everybody.
+    The signing key is drawn here and never leaves the directory. Keep a copy of it in a safe place; give the verifier key
+    that is printed to everybody. The operator's key is printed this once: programs take it from COUNTERFOIL_API_KEY.
     """
     from counterfoil_server.directory import create, load_signer
 
@@ -57,9 +64,24 @@ def init(
         "environment": settings.environment,
         "vkey": vkey,
     }
+    operator_key = "" if no_key else _make_operator(directory)
+    if operator_key:
+        answer["operator_key"] = operator_key
     if json:
         emit(answer)
     else:
         say(f"Made the ledger {settings.origin} in {directory}.")
         say(f"Its verifier key, for everybody: {vkey}")
+        if operator_key:
+            say(f"The operator's key, shown this once: {operator_key}")
         say(f"Start it: counterfoil serve {directory}")
+
+
+def _make_operator(directory: Path) -> str:
+    """Make the principal ``operator`` and a key for it; returns the key."""
+    from counterfoil.v1.access_service_pb2 import ROLE_OPERATOR, Principal
+    from counterfoil_cli.desk import open_access
+
+    with open_access(directory, "", None, None) as access:
+        access.create_principal(Principal(principal_id="operator", role=ROLE_OPERATOR))
+        return access.create_key("operator", note="made by init").api_key

@@ -8,6 +8,7 @@ import typer
 
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     JsonOption,
     KeyOption,
     ServerOption,
@@ -63,10 +64,11 @@ def list_licences(
     buyer: Annotated[str, typer.Option(metavar="ID", help="Only those of this buyer.")] = "",
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Licences in the order of registration; filters combine."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         states = client.registry.licenses.list(
             creator_id=creator or "", asset_id=asset, buyer=buyer
         )
@@ -74,10 +76,13 @@ def list_licences(
 
 
 def templates(
-    server: ServerOption = DEFAULT_ADDRESS, key: KeyOption = None, json: JsonOption = False
+    server: ServerOption = DEFAULT_ADDRESS,
+    key: KeyOption = None,
+    api_key: ApiKeyOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Standard clauses that licences can name."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         known = client.registry.license_templates()
     if json:
         emit({"templates": [to_json(template) for template in known]})
@@ -95,17 +100,23 @@ def export(
     ] = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """A licence for other programs, as far as their format has a place for what it says."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         answer = client.registry.export_license(licence_id, f"LICENSE_FORMAT_{form.value.upper()}")
     if output is not None:
         write_file(output, answer.document.encode())
     if json:
-        emit({**to_json(answer), "file": str(output) if output else None})
+        emit({**to_json(answer), "widens": answer.widens, "file": str(output) if output else None})
         return
     if output is None:
         say(answer.document.removesuffix("\n"))
+    if answer.widens:
+        note(
+            f"WARNING: this document allows more than licence {licence_id} does, because {form.value} cannot state some of "
+            "its limits. Give it to those who know the licence; published, it would be an offer to everybody."
+        )
     if answer.left_out:
         note(f"{form.value} has no place for: {', '.join(answer.left_out)}")

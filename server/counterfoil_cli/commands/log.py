@@ -7,6 +7,7 @@ import typer
 
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     CommandError,
     JsonOption,
     KeyOption,
@@ -42,10 +43,13 @@ def register(app: typer.Typer) -> None:
 
 
 def info(
-    server: ServerOption = DEFAULT_ADDRESS, key: KeyOption = None, json: JsonOption = False
+    server: ServerOption = DEFAULT_ADDRESS,
+    key: KeyOption = None,
+    api_key: ApiKeyOption = None,
+    json: JsonOption = False,
 ) -> None:
     """The ledger's name, key, size and root, checked against its signed checkpoint."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         said, signed = client.log_info(), client.checkpoint()
         answer = {
             "origin": signed.origin,
@@ -68,10 +72,13 @@ def info(
 
 
 def checkpoint(
-    server: ServerOption = DEFAULT_ADDRESS, key: KeyOption = None, json: JsonOption = False
+    server: ServerOption = DEFAULT_ADDRESS,
+    key: KeyOption = None,
+    api_key: ApiKeyOption = None,
+    json: JsonOption = False,
 ) -> None:
     """The newest signed checkpoint, verified: a C2SP signed note as it is."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         signed = client.checkpoint()
     text = signed.note.decode()
     if json:
@@ -106,13 +113,14 @@ def tail(
     ] = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object for each entry, a line each.")
     ] = False,
 ) -> None:
     """The newest entries, each verified against the signed tree."""
     number = _kind_number(kind)
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         first = max(0, client.checkpoint().size + start) if start < 0 else start
         for entry in client.tail(first, number, stop_at_end=not follow):
             if json:
@@ -144,7 +152,7 @@ def _as_line(entry: "Entry") -> str:
         if isinstance(body, dict)
         else ""
     )
-    return f"{entry.index:>10}  {format_time(entry.time_us)}  {told['kind']:<9} {entry.id:<28} {facts}".rstrip()
+    return f"{entry.index:>10}  {format_time(entry.time_us)}  {told['kind']:<10} {entry.id:<28} {facts}".rstrip()
 
 
 def _as_json(entry: "Entry") -> dict[str, Any]:

@@ -7,6 +7,7 @@ import typer
 
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     CommandError,
     JsonOption,
     KeyOption,
@@ -98,6 +99,7 @@ def _change(*, new: bool) -> Callable[..., None]:
         output: OutputOption = None,
         server: ServerOption = DEFAULT_ADDRESS,
         key: KeyOption = None,
+        api_key: ApiKeyOption = None,
         json: JsonOption = False,
     ) -> None:
         model = PriceModel(per_token, per_call, per_example, share, flat, pool).parse()
@@ -119,7 +121,7 @@ def _change(*, new: bool) -> Callable[..., None]:
                 name, message = model
                 getattr(body, name).CopyFrom(message)
 
-        write = Write("price", "price", submitter, request_id, output, server, key, json)
+        write = Write("price", "price", submitter, request_id, output, server, key, api_key, json)
         if new:
             write.create(price_id, fill)
         else:
@@ -132,8 +134,9 @@ def list_prices(
     creator: CreatorOption = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Prices, of one creator or of all, in the order of registration."""
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         show_list(client.registry.prices.list(creator_id=creator or ""), "prices", json=json)

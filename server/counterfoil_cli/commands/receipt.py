@@ -9,6 +9,7 @@ import typer
 
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     CommandError,
     JsonOption,
     KeyOption,
@@ -61,6 +62,7 @@ def receipt(
     ] = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Fetch the receipt of one entry and verify it before it is kept."""
@@ -70,7 +72,7 @@ def receipt(
         raise CommandError("--json says where the receipt is: add -o FILE")
     if output is None and form in _BINARY_FORMATS and sys.stdout.isatty():
         raise CommandError(f"a {form} receipt is not for the screen: add -o FILE")
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         data = client.receipt(record, form.value)
         verified = verify_receipt(data, client.vkey)
     if output is None:

@@ -13,7 +13,8 @@ _EPILOG = example(
 )
 
 _READY: Final = re.compile(
-    r"ready, origin (?P<origin>\S+), size (?P<size>\d+), grpc (?P<grpc>\S+?)(?:, (?P<workers>\d+) workers?)?"
+    r"ready, origin (?P<origin>\S+), size (?P<size>\d+), grpc (?P<grpc>\S+?)(?:, http (?P<http>\S+?))?(?P<tls>, tls)?"
+    r"(?:, (?P<workers>\d+) workers?)?"
 )
 
 
@@ -30,6 +31,14 @@ def serve(
             "--grpc", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one."
         ),
     ] = DEFAULT_ADDRESS,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http",
+            metavar="HOST:PORT",
+            help="Where to listen for HTTP: access tokens and public keys. Without it there is none.",
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="How many processes share the port.")
     ] = 1,
@@ -40,6 +49,7 @@ def serve(
     One line says when it is ready and where.
     """
     from counterfoil_server.serve import serve as run
+    from counterfoil_server.workers import Addresses
 
     def announce(line: str) -> None:
         if json:
@@ -47,7 +57,7 @@ def serve(
         else:
             say(f"counterfoil: {line}")
 
-    raise typer.Exit(run(directory, grpc, workers, announce))
+    raise typer.Exit(run(directory, Addresses(grpc, http or ""), workers, announce))
 
 
 def _as_json(line: str) -> dict[str, Any]:
@@ -60,5 +70,7 @@ def _as_json(line: str) -> dict[str, Any]:
         "origin": found["origin"],
         "size": int(found["size"]),
         "grpc": found["grpc"],
+        "http": found["http"],
+        "tls": found["tls"] is not None,
         "workers": int(found["workers"] or 1),
     }

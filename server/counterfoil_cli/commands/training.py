@@ -13,6 +13,7 @@ from counterfoil_cli.arguments import (
 )
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     CommandError,
     JsonOption,
     KeyOption,
@@ -91,6 +92,7 @@ def record(
     ] = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Record that data went into a model: who says so, about which content, and when.
@@ -124,7 +126,7 @@ def record(
         training_time_us=time_us,
     ).SerializeToString(deterministic=True)
     name = request_id or f"content-{sha256(body).hexdigest()[:32]}"
-    with connect(server, key, submitter) as client:
+    with connect(server, key, api_key, submitter) as client:
         answer = client.record_training(body, name)
     if output is not None:
         write_file(output, answer.receipt)

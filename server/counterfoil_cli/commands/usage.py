@@ -8,6 +8,7 @@ import typer
 from counterfoil.limits import BATCH_EVENTS_MAX
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     CommandError,
     JsonOption,
     KeyOption,
@@ -100,6 +101,7 @@ def import_usage(
     ] = None,
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Bring usage from a file into the ledger, a verdict for every row.
@@ -131,7 +133,7 @@ def import_usage(
     verdicts = Verdicts(errors_path, results, receipts)
     try:
         with (
-            connect(server, key, submitter) as client,
+            connect(server, key, api_key, submitter) as client,
             verdicts,
             progress(f"Importing {file.name}", None, in_bytes=True) as advance,
         ):

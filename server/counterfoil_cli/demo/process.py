@@ -36,13 +36,13 @@ def run_verifier(*arguments: str) -> Outcome:
     return _run("counterfoil", "verify", *arguments)
 
 
-def make_ledger(directory: Path, origin: str) -> str:
-    """Make a ledger; returns its verifier key."""
-    made = run_program("init", str(directory), "--origin", origin, "--json")
+def make_ledger(directory: Path, origin: str) -> tuple[str, str]:
+    """Make a sandbox ledger; returns its verifier key, and its operator's API key."""
+    made = run_program("init", str(directory), "--origin", origin, "--sandbox", "--json")
     if made.code:
         raise CommandError("the demonstration's ledger could not be made")
     answer: dict[str, Any] = json.loads(made.output)
-    return str(answer["vkey"])
+    return str(answer["vkey"]), str(answer["operator_key"])
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import typer
 from counterfoil_cli.arguments import parse_when
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     JsonOption,
     KeyOption,
     ServerOption,
@@ -36,6 +37,7 @@ def check(
     licence: Annotated[str, typer.Option(metavar="ID", help="Ask about this one alone.")] = "",
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
+    api_key: ApiKeyOption = None,
     json: JsonOption = False,
 ) -> int:
     """Is this use covered, and at what price; if not, which term fails. Exits with 1 when it is not."""
@@ -52,7 +54,7 @@ def check(
         commercial=commercial,
         license_id=licence,
     )
-    with connect(server, key) as client:
+    with connect(server, key, api_key) as client:
         coverage = client.registry.check_coverage(query)
     fault = CoverageFault.Name(coverage.fault).removeprefix("COVERAGE_FAULT_")
     if json:

@@ -8,6 +8,7 @@ import typer
 from counterfoil_cli.arguments import parse_when
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     JsonOption,
     KeyOption,
     ServerOption,
@@ -46,9 +47,10 @@ def add_common(group: typer.Typer, word: str, field: str, one: str) -> None:
         object_id: ObjectArgument,
         server: ServerOption = DEFAULT_ADDRESS,
         key: KeyOption = None,
+        api_key: ApiKeyOption = None,
         json: JsonOption = False,
     ) -> None:
-        with connect(server, key) as client:
+        with connect(server, key, api_key) as client:
             state = getattr(client.registry, f"{field}s").get(object_id)
         answer = to_json(state)
         if json:
@@ -69,19 +71,21 @@ def add_common(group: typer.Typer, word: str, field: str, one: str) -> None:
         output: OutputOption = None,
         server: ServerOption = DEFAULT_ADDRESS,
         key: KeyOption = None,
+        api_key: ApiKeyOption = None,
         json: JsonOption = False,
     ) -> None:
         effective_time_us = parse_when("--effective", effective)
-        write = Write(word, field, submitter, request_id, output, server, key, json)
+        write = Write(word, field, submitter, request_id, output, server, key, api_key, json)
         write.revoke(object_id, etag, reason, effective_time_us)
 
     def history(
         object_id: ObjectArgument,
         server: ServerOption = DEFAULT_ADDRESS,
         key: KeyOption = None,
+        api_key: ApiKeyOption = None,
         json: JsonOption = False,
     ) -> None:
-        with connect(server, key) as client:
+        with connect(server, key, api_key) as client:
             versions = list(getattr(client.registry, f"{field}s").history(object_id))
         if json:
             emit({"versions": [to_json(version) for version in versions]})

@@ -10,6 +10,7 @@ import typer
 from counterfoil_cli.arguments import parse_duration_s, parse_pairs, parse_when
 from counterfoil_cli.console import (
     DEFAULT_ADDRESS,
+    ApiKeyOption,
     CommandError,
     JsonOption,
     KeyOption,
@@ -111,6 +112,7 @@ def change_command(*, new: bool) -> Callable[..., None]:
         output: OutputOption = None,
         server: ServerOption = DEFAULT_ADDRESS,
         key: KeyOption = None,
+        api_key: ApiKeyOption = None,
         json: JsonOption = False,
     ) -> None:
         from counterfoil.v1.registry_pb2 import Use
@@ -146,7 +148,9 @@ def change_command(*, new: bool) -> Callable[..., None]:
             if irrevocable is not None or notice_s is not None:
                 set_fields(body.terms.revocation, irrevocable=irrevocable, notice_s=notice_s)
 
-        write = Write("licence", "license", submitter, request_id, output, server, key, json)
+        write = Write(
+            "licence", "license", submitter, request_id, output, server, key, api_key, json
+        )
         if new:
             write.create(licence_id, fill)
         else:

@@ -30,11 +30,12 @@ class Write:
     output: Path | None
     server: str
     key: str | None
+    api_key: str | None
     json: bool
 
     def create(self, object_id: str, change: Change) -> None:
         """Register an object."""
-        with connect(self.server, self.key, self.submitter) as client:
+        with connect(self.server, self.key, self.api_key, self.submitter) as client:
             body = self._body(object_id)
             change(client, body)
             raw, name = self._name(body)
@@ -42,7 +43,7 @@ class Write:
 
     def update(self, object_id: str, change: Change, etag: str | None) -> None:
         """Change an object: read its newest version, change that, and register what comes out."""
-        with connect(self.server, self.key, self.submitter) as client:
+        with connect(self.server, self.key, self.api_key, self.submitter) as client:
             state = self._objects(client).get(object_id)
             before = getattr(state, self.field)
             body = type(before)()
@@ -57,7 +58,7 @@ class Write:
 
     def revoke(self, object_id: str, etag: str | None, reason: str, effective_time_us: int) -> None:
         """End an object."""
-        with connect(self.server, self.key, self.submitter) as client:
+        with connect(self.server, self.key, self.api_key, self.submitter) as client:
             objects = self._objects(client)
             replaces = etag or objects.get(object_id).version.etag
             told = f"revoke\n{object_id}\n{replaces}\n{reason}\n{effective_time_us}"

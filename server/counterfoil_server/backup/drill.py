@@ -20,6 +20,8 @@ from counterfoil.note import Checkpoint
 from counterfoil.receipt import format_receipt, verify_receipt
 from counterfoil.store import Snapshot
 from counterfoil.tlog import tree_root
+from counterfoil_server.access.door import open_ops, ops_path
+from counterfoil_server.access.ops import read_all
 from counterfoil_server.backup.restore import Restored, restore
 from counterfoil_server.backup.take import take_backup
 from counterfoil_server.clock import stopwatch_s
@@ -96,6 +98,7 @@ def _run(
     report.seconds["fsck"] = restored.fsck_s
     with _timed(report, "compare"):
         _compare(report, settings, restored, entries)
+        _compare_ops(report, settings, restored)
     with _timed(report, "start"):
         _expect_no_start(report, restored)
 
@@ -126,6 +129,19 @@ def _compare(report: DrillReport, settings: Settings, restored: Restored, entrie
             problem = _compare_entry(ours, theirs, index, restored.manifest.vkey)
             report.problems += [problem] if problem else []
             report.entries_checked += 1
+
+
+def _compare_ops(report: DrillReport, settings: Settings, restored: Restored) -> None:
+    """The copy must know the principals and keys that the original has, unless somebody changes them just now."""
+    if not ops_path(settings).is_dir():
+        return
+    with (
+        closing(open_ops(settings, read_only=True)) as original,
+        closing(open_ops(restored.settings, read_only=True)) as copy,
+    ):
+        unchanged = original.generation == copy.generation
+        if unchanged and original.read(read_all) != copy.read(read_all):
+            report.problems.append("the restored copy has other principals or keys")
 
 
 def _compare_entry(ours: Snapshot, theirs: Snapshot, index: int, vkey: str) -> str:

@@ -5,6 +5,7 @@ A backup is a folder:
     manifest.json       this
     counterfoil.toml    the settings
     store/data.mdb      the store as it was at one commit, without unused pages
+    ops/data.mdb        principals, keys (as hashes) and the audit trail, if the ledger has any
     signing.key         the private key, only when it was asked for
 
 There is no anchor in it: an anchor that was copied protects nothing.
@@ -26,9 +27,11 @@ from counterfoil_server.files import FileFacts
 FORMAT: Final = "counterfoil/backup@v1"
 MANIFEST_NAME: Final = "manifest.json"
 STORE_NAME: Final = "store/data.mdb"
+OPS_NAME: Final = "ops/data.mdb"
 KEY_NAME: Final = "signing.key"
 MANIFEST_SIZE_BYTES_MAX: Final = 1 << 20
 _ALWAYS: Final = frozenset({SETTINGS_NAME, STORE_NAME})
+_AT_TIMES: Final = frozenset({KEY_NAME, OPS_NAME})
 _FIELDS: Final = {
     "format": str,
     "time": str,
@@ -100,7 +103,7 @@ def parse_manifest(data: bytes) -> Manifest:
         document = json.loads(data)
         _check_fields(document)
         files = {name: _parse_facts(name, facts) for name, facts in document["files"].items()}
-        if not _ALWAYS <= set(files) <= _ALWAYS | {KEY_NAME}:
+        if not _ALWAYS <= set(files) <= _ALWAYS | _AT_TIMES:
             raise VerificationError("it does not list the files of a backup")
         tree = parse_checkpoint(document["checkpoint"], [document["vkey"]])
         stated = document["origin"], document["size"], _parse_hash(document["root_hash"])

@@ -17,6 +17,8 @@ from counterfoil.errors import StartupError
 from counterfoil.log import Anchor
 from counterfoil.log.fsck.report import Progress
 from counterfoil.log.log import check_anchor, check_right_edge
+from counterfoil_server.access.door import open_ops, ops_path
+from counterfoil_server.access.ops import read_all
 from counterfoil_server.backup.manifest import (
     KEY_NAME,
     MANIFEST_NAME,
@@ -93,6 +95,7 @@ def restore(
         (folder / SETTINGS_NAME).unlink()
         write_durably(folder / SETTINGS_NAME, format_settings(settings).encode(), 0o644)
         fsck_s = _check(settings, manifest, progress)
+        _check_ops(settings)
         if found is not None:
             _refuse_another_history(settings)
     restored = load(directory)
@@ -179,6 +182,13 @@ def _check(settings: Settings, manifest: Manifest, progress: Progress) -> float:
     if (report.size, report.root_hash) != (tree.size, tree.root_hash):
         raise StartupError("the restored store does not hold the tree that the manifest names")
     return report.seconds
+
+
+def _check_ops(settings: Settings) -> None:
+    """Read all principals and keys; they must be this ledger's and undamaged. A backup of older days may have none."""
+    if ops_path(settings).is_dir():
+        with closing(open_ops(settings, read_only=True)) as ops:
+            ops.read(read_all)
 
 
 def _refuse_another_history(settings: Settings) -> None:

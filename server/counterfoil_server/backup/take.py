@@ -4,15 +4,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from counterfoil.log.log import check_format, check_right_edge
+from counterfoil_server.access.door import open_ops, ops_path
 from counterfoil_server.backup.manifest import (
     KEY_NAME,
     MANIFEST_NAME,
+    OPS_NAME,
     STORE_NAME,
     Manifest,
     format_manifest,
 )
 from counterfoil_server.clock import now_us
-from counterfoil_server.directory import SETTINGS_NAME, load, load_signer, open_store
+from counterfoil_server.directory import SETTINGS_NAME, Settings, load, load_signer, open_store
 from counterfoil_server.files import FileFacts, copy_durably, new_folder, sync_file, write_durably
 
 
@@ -46,6 +48,8 @@ def take_backup(directory: Path, target: Path, *, with_key: bool = False) -> Man
         files[SETTINGS_NAME] = copy_durably(
             settings.directory / SETTINGS_NAME, folder / SETTINGS_NAME, 0o600
         )
+        if ops_path(settings).is_dir():
+            files[OPS_NAME] = _copy_ops(settings, folder / OPS_NAME)
         if with_key:
             files[KEY_NAME] = copy_durably(settings.path("key"), folder / KEY_NAME, 0o600)
         manifest = Manifest(
@@ -57,3 +61,15 @@ def take_backup(directory: Path, target: Path, *, with_key: bool = False) -> Man
         )
         write_durably(folder / MANIFEST_NAME, format_manifest(manifest), 0o600)
     return manifest
+
+
+def _copy_ops(settings: Settings, target: Path) -> FileFacts:
+    """Copy the operational store. What was changed after the call began may be in it or not."""
+    target.parent.mkdir(mode=0o700)
+    ops = open_ops(settings, read_only=True)
+    try:
+        with ops.store.snapshot() as snapshot:
+            ops.store.copy(target.parent, snapshot)
+    finally:
+        ops.close()
+    return sync_file(target, 0o600)

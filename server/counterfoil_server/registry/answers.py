@@ -8,7 +8,8 @@ from counterfoil.log.registry import ObjectState, Version, find_contesting
 from counterfoil.record import KIND_BY_NUMBER, REVOCATION
 from counterfoil.store import Snapshot
 from counterfoil.v1 import registry_pb2, registry_service_pb2
-from counterfoil_server.registry.objects import Objects, objects_of
+from counterfoil_server.registry.objects import CREATORS, Objects, objects_of
+from counterfoil_server.registry.sight import Sight
 
 # The messages with this field are about assets.
 _CONTESTED: Final = "contested_by"
@@ -29,18 +30,31 @@ def to_version(version: Version) -> registry_service_pb2.Version:
     )
 
 
-def to_state(snapshot: Snapshot, objects: Objects, state: ObjectState) -> Any:
-    """An object as its State message."""
+def to_state(sight: Sight, objects: Objects, state: ObjectState) -> Any:
+    """An object as its State message; of other creators there is no more in it than id and display name."""
     message = objects.state()
-    getattr(message, objects.field).ParseFromString(state.version.entry.body)
+    body = getattr(message, objects.field)
+    body.ParseFromString(state.version.entry.body)
+    is_own = sight.owns(objects.kind, body)
+    if objects is CREATORS and not is_own:
+        return _reduce(message)
     message.version.CopyFrom(to_version(state.version))
     if state.end is not None:
         message.revocation.CopyFrom(
             registry_pb2.Revocation.FromString(state.end.entry.body),
         )
         message.revocation_version.CopyFrom(to_version(state.end))
-    add_contesting(snapshot, state, message)
+    if is_own:
+        add_contesting(sight.snapshot, state, message)
     return message
+
+
+def _reduce(message: Any) -> Any:
+    reduced = CREATORS.state()
+    reduced.creator.creator_id = message.creator.creator_id
+    reduced.creator.display_name = message.creator.display_name
+    reduced.reduced = True
+    return reduced
 
 
 def add_contesting(snapshot: Snapshot, state: ObjectState, message: Any) -> None:

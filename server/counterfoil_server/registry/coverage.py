@@ -1,68 +1,28 @@
-"""Whether uses are covered: the pure rules of ``counterfoil.licensing``, fed from one snapshot of the registry."""
+"""Whether uses are covered, for whoever asks: the pure rules of ``counterfoil.licensing`` over one snapshot."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from counterfoil.errors import InvalidInput
-from counterfoil.licensing import Known, Question, evaluate_many
+from counterfoil.errors import InvalidInput, PermissionDenied
+from counterfoil.licensing import Question, evaluate_many
 from counterfoil.limits import COVERAGE_QUERIES_MAX, TIME_US_MAX
-from counterfoil.log.registry.history import read_over_time
-from counterfoil.log.registry.read import list_objects
 from counterfoil.log.state import read_state
-from counterfoil.record import ASSET, CREATOR, LICENSE, PRICE, History, Kind, problem
-from counterfoil.record.agreed import license_scope
+from counterfoil.record import ASSET, problem
 from counterfoil.record.text import check_id
-from counterfoil.store import Snapshot
 from counterfoil.v1 import registry_pb2, registry_service_pb2
+from counterfoil_server.access.caller import Caller
 from counterfoil_server.clock import now_us
 from counterfoil_server.ledger import Ledger
+from counterfoil_server.registry.finder import Finder
+from counterfoil_server.registry.ownership import require_own
+from counterfoil_server.registry.sight import Sight
 
 _TERRITORY: Final = re.compile(r"[A-Z]{2}")
 
 
-class Finder:
-    """What the registry has about uses. Each object is read once, however many uses name it.
-
-    A buyer's uses are judged by that buyer's licences and those for anybody: what others have agreed upon is not told.
-    """
-
-    def __init__(self, snapshot: Snapshot, times_us: Collection[int]) -> None:
-        """Read from a snapshot, and no longer than it is open, what counted at some times."""
-        self._snapshot = snapshot
-        self._first_us, self._last_us = min(times_us, default=0), max(times_us, default=0)
-        self._histories: dict[tuple[int, str], History | None] = {}
-
-    def find(self, question: Question) -> Known:
-        """What there is about a question."""
-        asset = self._read(ASSET, question.asset_id)
-        if asset is None:
-            return Known()
-        creator_id = asset.versions[0].body.creator_id
-        ids = [question.license_id] if question.license_id else self._list(question, creator_id)
-        licenses = [found for each in ids if (found := self._read(LICENSE, each)) is not None]
-        named = {version.body.price_id for found in licenses for version in found.versions}
-        prices = {each: found for each in named - {""} if (found := self._read(PRICE, each))}
-        return Known(asset, self._read(CREATOR, creator_id), licenses, prices)
-
-    def _list(self, question: Question, creator_id: str) -> Iterator[str]:
-        for buyer in dict.fromkeys((question.buyer, "")):
-            for asset_id in (question.asset_id, ""):
-                texts = license_scope(creator_id, asset_id, buyer)
-                for _, license_id in list_objects(self._snapshot, LICENSE, texts):
-                    yield license_id
-
-    def _read(self, kind: Kind, object_id: str) -> History | None:
-        key = kind.number, object_id
-        if key not in self._histories:
-            self._histories[key] = read_over_time(
-                self._snapshot, kind, object_id, self._first_us, self._last_us
-            )
-        return self._histories[key]
-
-
 def check_coverages(
-    ledger: Ledger, queries: Sequence[Any], field: str = "queries[{}]"
+    ledger: Ledger, caller: Caller, queries: Sequence[Any], field: str = "queries[{}]"
 ) -> list[registry_service_pb2.Coverage]:
     """Judge uses, all as of one size of the log, in their order.
 
@@ -71,17 +31,26 @@ def check_coverages(
 
     Raises:
         InvalidInput: there are too many, or one is not acceptable.
+        PermissionDenied: a host asks for another buyer, or a creator about an asset that is not there or not its own.
     """
     if len(queries) > COVERAGE_QUERIES_MAX:
         told = f"{len(queries)} queries; at most {COVERAGE_QUERIES_MAX} are allowed"
         raise InvalidInput(told, field="queries", reason=problem.TOO_MANY)
     for at, query in enumerate(queries):
-        _check(query, field.format(at))
+        where = field.format(at)
+        if caller.submitter is not None and query.buyer != caller.submitter:
+            told = f"{where}.buyer must be yours: {caller.submitter}"
+            raise PermissionDenied(told, field=f"{where}.buyer")
+        _check(query, where)
     present_us = now_us()
     uses = [(Question.of(query), query.time_us or present_us) for query in queries]
     with ledger.log.store.snapshot() as snapshot:
         size = read_state(snapshot).size
-        finder = Finder(snapshot, [time_us for _, time_us in uses])
+        for asset_id in dict.fromkeys(query.asset_id for query in queries):
+            if caller.creator is not None:
+                require_own(snapshot, caller, ASSET, asset_id)
+        times_us = [time_us for _, time_us in uses]
+        finder = Finder(snapshot, times_us, Sight(snapshot, caller).sees)
         decisions = evaluate_many(uses, finder.find)
     return [decision.to_message(size) for decision in decisions]
 

@@ -8,17 +8,20 @@ from counterfoil.log.registry import read_state_at
 from counterfoil.record import ASSET, CREATOR, LICENSE, PRICE, Kind, problem
 from counterfoil.store import Snapshot
 from counterfoil.v1 import registry_service_pb2
+from counterfoil_server.access.caller import Caller
 from counterfoil_server.clock import now_us
 from counterfoil_server.ledger import Ledger, require_id
+from counterfoil_server.registry.sight import Sight
 
 
 def export_license(
-    ledger: Ledger, request: registry_service_pb2.ExportLicenseRequest
+    ledger: Ledger, caller: Caller, request: registry_service_pb2.ExportLicenseRequest
 ) -> registry_service_pb2.ExportLicenseResponse:
     """A licence as it is now, with its price, in another format.
 
     Raises:
         InvalidInput: that is no format, or no id. NotFound: there is no such licence.
+        PermissionDenied: there is none, or none that the caller may see.
         FailedPrecondition: it has ended; a document would go on offering it.
     """
     require_id(request.license_id, "license_id")
@@ -27,6 +30,7 @@ def export_license(
         raise InvalidInput(told, field="format", reason=problem.MALFORMED)
     present_us = now_us()
     with ledger.log.store.snapshot() as snapshot:
+        Sight(snapshot, caller).find(LICENSE, request.license_id)
         state = read_state_at(snapshot, LICENSE, request.license_id, present_us)
         if state is None:
             raise NotFound(f"there is no license {request.license_id!r}")
@@ -45,6 +49,7 @@ def export_license(
         media_type=exported.media_type,
         document=exported.document,
         left_out=exported.left_out,
+        widens=exported.widens,
     )
 
 

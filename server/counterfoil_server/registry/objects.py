@@ -17,12 +17,14 @@ class Objects:
     Attributes:
         kind: that of its records. field, plural: what messages call one and many of them.
         filters: the fields of its list that filter, the narrowest first; each cannot change.
+        platform_fields: what the platform tells of it, and its owner cannot change.
     """
 
     kind: Kind
     field: str
     plural: str
     filters: tuple[str, ...] = ()
+    platform_fields: tuple[str, ...] = ()
 
     @property
     def id_field(self) -> str:
@@ -41,7 +43,9 @@ class Objects:
         return self.message("{}State")()
 
 
-CREATORS: Final = Objects(CREATOR, "creator", "creators")
+CREATORS: Final = Objects(
+    CREATOR, "creator", "creators", platform_fields=("kyc_status", "payout_account_ref")
+)
 ASSETS: Final = Objects(ASSET, "asset", "assets", ("creator_id",))
 LICENSES: Final = Objects(LICENSE, "license", "licenses", ("asset_id", "buyer", "creator_id"))
 PRICES: Final = Objects(PRICE, "price", "prices", ("creator_id",))

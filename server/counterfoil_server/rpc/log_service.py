@@ -8,7 +8,7 @@ from typing import Final
 from google.protobuf.json_format import MessageToDict
 
 from counterfoil.entry import format_leaf
-from counterfoil.errors import InvalidInput, Stopping
+from counterfoil.errors import InvalidInput, PermissionDenied, Stopping
 from counterfoil.limits import (
     BATCH_EVENTS_MAX,
     BATCH_SIZE_BYTES_MAX,
@@ -40,6 +40,7 @@ from counterfoil.receipt import (
 from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot
 from counterfoil.v1 import log_service_pb2
+from counterfoil_server.access.caller import Caller
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import fitting, page_size
 from counterfoil_server.rpc.assemble import Servicer
@@ -59,7 +60,7 @@ class LogService(Servicer):
         self._log = ledger.log
 
     async def get_log_info(
-        self, _request: log_service_pb2.GetLogInfoRequest
+        self, _request: log_service_pb2.GetLogInfoRequest, _caller: Caller
     ) -> log_service_pb2.GetLogInfoResponse:
         """Origin, key, size, root and the rules for usage."""
         with self._log.store.snapshot() as snapshot:
@@ -78,7 +79,7 @@ class LogService(Servicer):
         )
 
     async def get_checkpoint(
-        self, _request: log_service_pb2.GetCheckpointRequest
+        self, _request: log_service_pb2.GetCheckpointRequest, _caller: Caller
     ) -> log_service_pb2.GetCheckpointResponse:
         """The newest checkpoint."""
         with self._log.store.snapshot() as snapshot:
@@ -86,15 +87,15 @@ class LogService(Servicer):
         return log_service_pb2.GetCheckpointResponse(checkpoint=note)
 
     async def get_entry(
-        self, request: log_service_pb2.GetEntryRequest
+        self, request: log_service_pb2.GetEntryRequest, caller: Caller
     ) -> log_service_pb2.GetEntryResponse:
         """One entry by index."""
         with self._log.store.snapshot() as snapshot:
-            entry = read_entry(snapshot, request.index)
+            entry = caller.find(snapshot, lambda: read_entry(snapshot, request.index))
         return log_service_pb2.GetEntryResponse(entry=_convert(entry))
 
     async def list_entries(
-        self, request: log_service_pb2.ListEntriesRequest
+        self, request: log_service_pb2.ListEntriesRequest, _caller: Caller
     ) -> log_service_pb2.ListEntriesResponse:
         """A page of entries in log order."""
         bound = ("ListEntries", request.kind)
@@ -130,7 +131,7 @@ class LogService(Servicer):
         return entries, max(following, start)
 
     async def tail_entries(
-        self, request: log_service_pb2.TailEntriesRequest
+        self, request: log_service_pb2.TailEntriesRequest, _caller: Caller
     ) -> AsyncIterator[log_service_pb2.TailEntriesResponse]:
         """Entries from an index on, and then each new one; every message says where to resume."""
         _check_start(request.start_index, request.kind)
@@ -154,7 +155,7 @@ class LogService(Servicer):
                     await asyncio.wait_for(self._ledger.sequencer.committed.wait(), _TAIL_POLL_S)
 
     async def get_inclusion_proof(
-        self, request: log_service_pb2.GetInclusionProofRequest
+        self, request: log_service_pb2.GetInclusionProofRequest, _caller: Caller
     ) -> log_service_pb2.GetInclusionProofResponse:
         """That an index is in the tree of a size."""
         with self._log.store.snapshot() as snapshot:
@@ -165,7 +166,7 @@ class LogService(Servicer):
         )
 
     async def get_consistency_proof(
-        self, request: log_service_pb2.GetConsistencyProofRequest
+        self, request: log_service_pb2.GetConsistencyProofRequest, _caller: Caller
     ) -> log_service_pb2.GetConsistencyProofResponse:
         """That the tree of one size is a prefix of that of another."""
         with self._log.store.snapshot() as snapshot:
@@ -176,7 +177,7 @@ class LogService(Servicer):
         )
 
     async def get_receipt(
-        self, request: log_service_pb2.GetReceiptRequest
+        self, request: log_service_pb2.GetReceiptRequest, caller: Caller
     ) -> log_service_pb2.GetReceiptResponse:
         """The receipt of one entry in the form that was asked for."""
         asked = request.format or log_service_pb2.RECEIPT_FORMAT_BINARY
@@ -186,7 +187,10 @@ class LogService(Servicer):
             )
         media_type, make = _FORMS[asked]
         with self._log.store.snapshot() as snapshot:
-            entry = resolve_id(snapshot, request.id)
+            entry = caller.find(snapshot, lambda: resolve_id(snapshot, request.id))
+            if asked == log_service_pb2.RECEIPT_FORMAT_BATCH and caller.creator is not None:
+                # It holds all records of the batch, whoever they touch.
+                raise PermissionDenied("receipts of whole batches are for those who sent them")
             receipt = make(self, snapshot, entry)
         return log_service_pb2.GetReceiptResponse(
             receipt=receipt, media_type=media_type, index=entry.index

@@ -15,23 +15,30 @@ from counterfoil.errors import (
     FailedPrecondition,
     InvalidInput,
     NotFound,
+    PermissionDenied,
     VerificationError,
 )
-from counterfoil.limits import BODY_SIZE_BYTES_MAX
+from counterfoil.limits import BODY_SIZE_BYTES_MAX, PAGE_SIZE_MAX
 from counterfoil.log import Entry, prepare_batch
+from counterfoil.log.assessments import Said, read_said
 from counterfoil.log.read import list_entries, read_entry, read_receipt, resolve_id
 from counterfoil.log.receipts import make_receipt
 from counterfoil.log.state import read_state
 from counterfoil.receipt import Receipt, format_receipt
-from counterfoil.record import Kind, format_id, parse_message, problem
+from counterfoil.record import Kind, Verdicts, format_id, parse_message, problem
 from counterfoil.record.text import check_id
+from counterfoil.store import Snapshot
 from counterfoil.tlog import leaf_hash
+from counterfoil.v1.assessment_pb2 import Verdict
 from counterfoil.wire import parse_fields
+from counterfoil_server.access.allowances import charge
+from counterfoil_server.access.caller import NOT_YOURS, Caller
 from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.ledger import Ledger, require_id
 from counterfoil_server.pages import fitting, page_size
 
 M = TypeVar("M", bound=Message)
+Assess = Callable[[Any, str], Verdicts | None]
 
 
 class Recorded(NamedTuple):
@@ -41,6 +48,7 @@ class Recorded(NamedTuple):
     receipt: Receipt
     time_us: int
     duplicate: bool
+    said: Said | None = None
 
     def fill(self, response: M, id_field: str) -> M:
         """Put it into a response, which calls the id by the name of its kind."""
@@ -55,24 +63,30 @@ class Recorded(NamedTuple):
 
 async def record_one(
     ledger: Ledger,
+    caller: Caller,
     kind: Kind,
     request_class: type[Message],
     data: bytes,
     body_field: str,
     *,
     exclusive: bool = False,
+    assess: Assess = lambda _body, _submitter: None,
 ) -> Recorded:
     """Check and log the one record in a request with ``submitter``, ``request_id`` and a body.
 
     Args:
         exclusive: refuse content that another creator has registered.
+        assess: what the ledger has to say about the body, which is logged behind it.
 
     Raises:
+        PermissionDenied: it is in somebody else's name.
+        QuotaExceeded: the caller has logged enough for now.
         InvalidInput: the record is not acceptable.
         Conflict: the request_id was used for another record.
         NotFound, AlreadyExists, VersionMismatch, FailedPrecondition: the registry does not allow it.
     """
     request: Any = parse_message(request_class, data, "request")
+    caller.require_submitter(request.submitter)
     body = _cut_body(data, request_class, body_field)
     require_id(request.submitter, "submitter")
     for item in check_id(request.request_id, "request_id", required=False):
@@ -83,8 +97,11 @@ async def record_one(
     for item in kind.check(getattr(request, body_field), body):
         where = f"{body_field}.{item.field}"
         raise InvalidInput(item.message, field=where, reason=item.reason)
+    charge(caller, 1)
     # Without a request_id the content stands for itself: the same record sent twice is one record.
     request_id = request.request_id or "blake3-" + blake3(body).hexdigest()
+    salt_seed = fresh_seed()
+    verdicts = assess(getattr(request, body_field), request.submitter)
     batch = prepare_batch(
         kind,
         request.submitter,
@@ -92,9 +109,10 @@ async def record_one(
         [request_id],
         secret=ledger.log.secret,
         environment=ledger.log.environment,
-        salt_seed=fresh_seed(),
+        salt_seed=salt_seed,
         request_id=request_id,
         exclusive=exclusive,
+        assessment=ledger.prepare_assessment(verdicts, salt_seed),
     )
     try:
         appended = await ledger.sequencer.offer(batch)
@@ -105,14 +123,18 @@ async def record_one(
     if appended.head is not None:
         receipt = make_receipt(appended, appended.head, body, batch.commitments[0])
         name = format_id(kind.id_prefix, receipt.index, leaf_hash(receipt.leaf))
-        return Recorded(name, receipt, appended.head.time_us, duplicate=False)
+        said = None
+        if verdicts is not None:
+            said = Said(receipt.index + 1, Verdict.FromString(verdicts.distinct[0]))
+        return Recorded(name, receipt, appended.head.time_us, duplicate=False, said=said)
     index, different = appended.existing[0].index, appended.existing[0].field
     if different is not None:
         told = f"request_id {request_id} is entry {index} with another {different}"
         raise Conflict(told, field=f"{body_field}.{different}", original_index=index)
     with ledger.log.store.snapshot() as snapshot:
         entry = read_entry(snapshot, index)
-        return Recorded(entry.id, read_receipt(snapshot, entry), entry.leaf.time_us, duplicate=True)
+        receipt, said = read_receipt(snapshot, entry), read_said(snapshot, index)
+    return Recorded(entry.id, receipt, entry.leaf.time_us, duplicate=True, said=said)
 
 
 def _cut_body(data: bytes, request_class: type[Message], field: str) -> bytes:
@@ -129,21 +151,26 @@ def _cut_body(data: bytes, request_class: type[Message], field: str) -> bytes:
     return found[0]
 
 
-def get_one(ledger: Ledger, kind: Kind, name: str) -> Entry:
+def get_one(ledger: Ledger, caller: Caller, kind: Kind, name: str) -> Entry:
     """The entry that an id of a kind names.
 
     Raises:
-        NotFound: there is none of that kind.
+        NotFound: there is none of that kind. PermissionDenied: there is none, or none that the caller may see.
     """
-    with ledger.log.store.snapshot() as snapshot:
+
+    def look(snapshot: Snapshot) -> Entry:
         entry = resolve_id(snapshot, name)
-    if entry.kind is not kind or entry.id != name:
-        raise NotFound(f"there is no {kind.name} {name[:64]} in this log")
-    return entry
+        if entry.kind is not kind or entry.id != name:
+            raise NotFound(f"there is no {kind.name} {name[:64]} in this log")
+        return entry
+
+    with ledger.log.store.snapshot() as snapshot:
+        return caller.find(snapshot, lambda: look(snapshot))
 
 
 def fill_page(
     ledger: Ledger,
+    caller: Caller,
     kind: Kind,
     request: Any,
     response: M,
@@ -151,19 +178,51 @@ def fill_page(
     convert: Callable[[Entry], Message],
     *filters: str,
 ) -> M:
-    """Fill a page of a list: items, tree_size, has_more, next_page_token. ``filters`` name the request's filter fields."""
+    """Fill a page of a list: items, tree_size, has_more, next_page_token. ``filters`` name the request's filter fields.
+
+    Raises:
+        PermissionDenied: a creator asks for another creator's.
+    """
     terms = {name: str(getattr(request, name)) for name in filters}
-    bound = (type(request).__name__, sorted(terms.items()))
+    if caller.creator is not None:
+        if terms["creator_id"] not in ("", caller.creator):
+            raise PermissionDenied(NOT_YOURS)
+        terms["creator_id"] = caller.creator
+    bound = (type(request).__name__, sorted(terms.items()), caller.tenant)
     start = ledger.pages.open(request.page_token, bound) if request.page_token else 0
     size = page_size(request.page_size)
     with ledger.log.store.snapshot() as snapshot:
-        entries = list_entries(snapshot, ledger.log.secret, kind, terms, start, size + 1)
+        found, following = _read_page(ledger, caller, snapshot, kind, terms, start, size)
         tree_size = read_state(snapshot).size
-    shown = entries[: min(size, fitting(entries))]
-    items.extend(convert(entry) for entry in shown)
+    items.extend(convert(entry) for entry in found)
     answer: Any = response
     answer.tree_size = tree_size
-    answer.has_more = len(entries) > len(shown)
-    if answer.has_more:
-        answer.next_page_token = ledger.pages.seal(entries[len(shown)].index, bound)
+    answer.has_more = following is not None
+    if following is not None:
+        answer.next_page_token = ledger.pages.seal(following, bound)
     return response
+
+
+def _read_page(
+    ledger: Ledger,
+    caller: Caller,
+    snapshot: Snapshot,
+    kind: Kind,
+    terms: dict[str, str],
+    start: int,
+    size: int,
+) -> tuple[list[Entry], int | None]:
+    """The entries of a page, and the index at which the next one begins, if there may be one.
+
+    The catalog has no list of a submitter's records: for a caller who sees only those, what is listed is looked through,
+    so much at a time. Then a page may have fewer entries than asked for, even none, before the end.
+    """
+    looked = size + 1 if caller.submitter is None else PAGE_SIZE_MAX
+    listed = list_entries(snapshot, ledger.log.secret, kind, terms, start, looked)
+    entries = listed
+    if caller.submitter is not None:
+        entries = [entry for entry in listed if caller.owns(snapshot, entry)]
+    shown = entries[: min(size, fitting(entries))]
+    if len(shown) < len(entries):
+        return shown, entries[len(shown)].index
+    return shown, listed[-1].index + 1 if len(listed) == looked else None

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from counterfoil.v1 import registry_service_pb2
+from counterfoil_server.access.caller import Caller
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.registry import ASSETS, CREATORS, LICENSES, OBJECTS, PRICES, Objects
 from counterfoil_server.registry.coverage import check_coverages
@@ -13,23 +14,23 @@ from counterfoil_server.registry.reading import get, list_contested_page, list_p
 from counterfoil_server.registry.writing import create, revoke, update
 from counterfoil_server.rpc.assemble import Servicer
 
-_Method = Callable[["RegistryService", Any], Awaitable[Any]]
+_Method = Callable[["RegistryService", Any, Caller], Awaitable[Any]]
 
 
 def _four(objects: Objects) -> tuple[_Method, _Method, _Method, _Method]:
     """What there is for every kind of object: create, update, get and list."""
 
-    async def create_one(self: "RegistryService", data: bytes) -> Any:
-        return await create(self.ledger, objects, data)
+    async def create_one(self: "RegistryService", data: bytes, caller: Caller) -> Any:
+        return await create(self.ledger, caller, objects, data)
 
-    async def update_one(self: "RegistryService", data: bytes) -> Any:
-        return await update(self.ledger, objects, data)
+    async def update_one(self: "RegistryService", data: bytes, caller: Caller) -> Any:
+        return await update(self.ledger, caller, objects, data)
 
-    async def get_one(self: "RegistryService", request: Any) -> Any:
-        return get(self.ledger, objects, request)
+    async def get_one(self: "RegistryService", request: Any, caller: Caller) -> Any:
+        return get(self.ledger, caller, objects, request)
 
-    async def list_some(self: "RegistryService", request: Any) -> Any:
-        return list_page(self.ledger, objects, request)
+    async def list_some(self: "RegistryService", request: Any, caller: Caller) -> Any:
+        return list_page(self.ledger, caller, objects, request)
 
     return create_one, update_one, get_one, list_some
 
@@ -55,48 +56,48 @@ class RegistryService(Servicer):
     create_price, update_price, get_price, list_prices = _four(PRICES)
 
     async def list_contested_assets(
-        self, request: registry_service_pb2.ListContestedAssetsRequest
+        self, request: registry_service_pb2.ListContestedAssetsRequest, caller: Caller
     ) -> registry_service_pb2.ListContestedAssetsResponse:
         """Those with content that another creator has registered too."""
         response: registry_service_pb2.ListContestedAssetsResponse
-        response = list_contested_page(self.ledger, request)
+        response = list_contested_page(self.ledger, caller, request)
         return response
 
-    async def revoke(self, data: bytes) -> registry_service_pb2.RevokeResponse:
+    async def revoke(self, data: bytes, caller: Caller) -> registry_service_pb2.RevokeResponse:
         """End an object; the answer with its receipt leaves after it is durable."""
-        return await revoke(self.ledger, data)
+        return await revoke(self.ledger, caller, data)
 
     async def list_versions(
-        self, request: registry_service_pb2.ListVersionsRequest
+        self, request: registry_service_pb2.ListVersionsRequest, caller: Caller
     ) -> registry_service_pb2.ListVersionsResponse:
         """Everything that an object ever said."""
         response = registry_service_pb2.ListVersionsResponse()
-        list_versions(self.ledger, request, response)
+        list_versions(self.ledger, caller, request, response)
         return response
 
     async def check_coverage(
-        self, request: registry_service_pb2.CheckCoverageRequest
+        self, request: registry_service_pb2.CheckCoverageRequest, caller: Caller
     ) -> registry_service_pb2.CheckCoverageResponse:
         """One use."""
-        (coverage,) = check_coverages(self.ledger, [request.query], "query")
+        (coverage,) = check_coverages(self.ledger, caller, [request.query], "query")
         return registry_service_pb2.CheckCoverageResponse(coverage=coverage)
 
     async def check_coverages(
-        self, request: registry_service_pb2.CheckCoveragesRequest
+        self, request: registry_service_pb2.CheckCoveragesRequest, caller: Caller
     ) -> registry_service_pb2.CheckCoveragesResponse:
         """Many uses, as of one size of the log."""
         # A thousand distinct references take as long as some hundred other calls: these go on beside them.
-        found = await asyncio.to_thread(check_coverages, self.ledger, request.queries)
+        found = await asyncio.to_thread(check_coverages, self.ledger, caller, request.queries)
         return registry_service_pb2.CheckCoveragesResponse(coverages=found)
 
     async def export_license(
-        self, request: registry_service_pb2.ExportLicenseRequest
+        self, request: registry_service_pb2.ExportLicenseRequest, caller: Caller
     ) -> registry_service_pb2.ExportLicenseResponse:
         """A licence for other programs."""
-        return export_license(self.ledger, request)
+        return export_license(self.ledger, caller, request)
 
     async def list_license_templates(
-        self, _request: registry_service_pb2.ListLicenseTemplatesRequest
+        self, _request: registry_service_pb2.ListLicenseTemplatesRequest, _caller: Caller
     ) -> registry_service_pb2.ListLicenseTemplatesResponse:
         """Standard clauses by name and version."""
         return list_templates()

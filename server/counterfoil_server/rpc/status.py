@@ -24,8 +24,11 @@ from counterfoil.errors import (
     NotFound,
     OutcomeUnknown,
     OutOfRange,
+    PermissionDenied,
+    QuotaExceeded,
     Stopping,
     StoreFull,
+    Unauthenticated,
     VersionMismatch,
 )
 
@@ -57,6 +60,16 @@ def _unmet(error: FailedPrecondition) -> Sequence[Message]:
         type=error.reason, subject=error.field, description=str(error)
     )
     return [error_details_pb2.PreconditionFailure(violations=[violation])]
+
+
+def _quota(error: QuotaExceeded) -> Sequence[Message]:
+    violation = error_details_pb2.QuotaFailure.Violation(
+        subject=f"principal:{error.subject}", description=error.quota
+    )
+    return [
+        error_details_pb2.QuotaFailure(violations=[violation]),
+        _retry(error.retry_after_s),
+    ]
 
 
 def _nothing(_error: Any) -> Sequence[Message]:
@@ -122,6 +135,27 @@ TABLE: Final[tuple[Row, ...]] = (
         lambda _error: "BUSY",
         lambda _error: {},
         lambda error: [_retry(error.retry_after_s)],
+    ),
+    (
+        Unauthenticated,
+        grpc.StatusCode.UNAUTHENTICATED,
+        lambda _error: "UNAUTHENTICATED",
+        lambda _error: {},
+        _nothing,
+    ),
+    (
+        PermissionDenied,
+        grpc.StatusCode.PERMISSION_DENIED,
+        lambda _error: "PERMISSION_DENIED",
+        lambda error: {"field": error.field} if error.field else {},
+        _nothing,
+    ),
+    (
+        QuotaExceeded,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        lambda _error: "QUOTA",
+        lambda error: {"quota": error.quota},
+        _quota,
     ),
     (
         Stopping,

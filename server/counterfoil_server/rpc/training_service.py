@@ -2,8 +2,10 @@
 
 from counterfoil.entry import parse_record
 from counterfoil.log import Entry
+from counterfoil.log.assessments import read_said
 from counterfoil.record import TRAINING
 from counterfoil.v1 import record_pb2, training_service_pb2
+from counterfoil_server.access.caller import Caller
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.rpc.assemble import Servicer
 from counterfoil_server.rpc.records import fill_page, get_one, record_one
@@ -19,27 +21,54 @@ class TrainingService(Servicer):
         """Serve one ledger."""
         self._ledger = ledger
 
-    async def record_training(self, data: bytes) -> training_service_pb2.RecordTrainingResponse:
+    async def record_training(
+        self, data: bytes, caller: Caller
+    ) -> training_service_pb2.RecordTrainingResponse:
         """Record one; the answer with its receipt leaves after it is durable."""
         request = training_service_pb2.RecordTrainingRequest
-        recorded = await record_one(self._ledger, TRAINING, request, data, "training")
-        return recorded.fill(training_service_pb2.RecordTrainingResponse(), "training_id")
+        recorded = await record_one(
+            self._ledger,
+            caller,
+            TRAINING,
+            request,
+            data,
+            "training",
+            assess=self._ledger.assessor.assess_training,
+        )
+        response = recorded.fill(training_service_pb2.RecordTrainingResponse(), "training_id")
+        if recorded.said is not None:
+            response.assessment_index, verdict = recorded.said
+            response.verdict.CopyFrom(verdict)
+        return response
 
     async def get_training(
-        self, request: training_service_pb2.GetTrainingRequest
+        self, request: training_service_pb2.GetTrainingRequest, caller: Caller
     ) -> training_service_pb2.GetTrainingResponse:
         """One by its training_id."""
-        entry = get_one(self._ledger, TRAINING, request.training_id)
-        return training_service_pb2.GetTrainingResponse(training=_convert(entry))
+        entry = get_one(self._ledger, caller, TRAINING, request.training_id)
+        training = _convert(entry)
+        with self._ledger.log.store.snapshot() as snapshot:
+            said = read_said(snapshot, entry.index)
+        if said is not None:
+            training.assessment_index, verdict = said
+            training.verdict.CopyFrom(verdict)
+        return training_service_pb2.GetTrainingResponse(training=training)
 
     async def list_trainings(
-        self, request: training_service_pb2.ListTrainingsRequest
+        self, request: training_service_pb2.ListTrainingsRequest, caller: Caller
     ) -> training_service_pb2.ListTrainingsResponse:
         """By creator, model and dataset."""
         response = training_service_pb2.ListTrainingsResponse()
         filters = ("creator_id", "model_id", "dataset_id")
         return fill_page(
-            self._ledger, TRAINING, request, response, response.trainings, _convert, *filters
+            self._ledger,
+            caller,
+            TRAINING,
+            request,
+            response,
+            response.trainings,
+            _convert,
+            *filters,
         )
 
 

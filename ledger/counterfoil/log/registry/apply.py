@@ -10,7 +10,14 @@ from counterfoil.errors import (
 from counterfoil.limits import VERSIONS_MAX
 from counterfoil.log.registry.contents import is_held_by_others, replace_contents
 from counterfoil.log.registry.read import kind_of, read_change
-from counterfoil.log.registry.rows import LISTED, Place, put_row, read_places, write_places
+from counterfoil.log.registry.rows import (
+    LISTED,
+    Place,
+    put_row,
+    read_places,
+    write_newest_index,
+    write_places,
+)
 from counterfoil.record import Change, Reference, problem
 from counterfoil.store import Snapshot, Transaction, encode_key
 
@@ -48,6 +55,7 @@ class Registry:
 
     def apply(self, change: Change, index: int, time_us: int) -> None:
         """Make a change that was checked; ``index`` and ``time_us`` are those of its entry."""
+        write_newest_index(self._rows, index)
         places = read_places(self._rows, change.kind, change.object_id)
         before = None
         effective_us = 0

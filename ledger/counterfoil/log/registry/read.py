@@ -68,6 +68,18 @@ def read_newest(snapshot: Snapshot, kind: Kind, object_id: str) -> ObjectState:
     return _state(snapshot, kind, object_id, places, len(places) - places[-1].ends)
 
 
+def find_owner(snapshot: Snapshot, kind: int, object_id: str, end: int) -> str:
+    """Whose an object is that was registered before an index; empty when nobody's, or there is none.
+
+    Raises:
+        IntegrityError: its first version is damaged.
+    """
+    places = read_places(snapshot, kind, object_id)
+    return (
+        read_change(snapshot, places[0].index)[1].owner if places and places[0].index < end else ""
+    )
+
+
 def read_state_at(
     snapshot: Snapshot, kind: Kind, object_id: str, time_us: int
 ) -> ObjectState | None:

@@ -4,6 +4,7 @@
     "listed", kind, texts ..., number           the object's id
     "content", algorithm, digest, owner, number the asset's id
     "contested", owner or "", number            how many fingerprints of the asset others have too
+    "newest"                                    the index of the newest entry that changed the registry
 
 Every value ends with a checksum over key and value: no leaf vouches for a row, and one that has changed must not be
 answered from.
@@ -23,6 +24,7 @@ OBJECT: Final = "object"
 LISTED: Final = "listed"
 CONTENT: Final = "content"
 CONTESTED: Final = "contested"
+_NEWEST: Final = encode_key("newest")
 
 _VERSION = struct.Struct("<QQB")
 _ENDS: Final = 1
@@ -64,6 +66,22 @@ def write_places(
         _VERSION.pack(place.index, place.effective_time_us, _ENDS * place.ends) for place in places
     )
     put_row(transaction, encode_key(OBJECT, kind, object_id), value)
+
+
+def read_newest_index(snapshot: Snapshot) -> int:
+    """The index of the newest entry that changed the registry; 0, where the genesis record is, when none ever did.
+
+    What was read from the registry stays true for as long as this stays the same.
+
+    Raises:
+        IntegrityError: the row is damaged.
+    """
+    return read_count(snapshot, _NEWEST)
+
+
+def write_newest_index(transaction: Transaction, index: int) -> None:
+    """Say which entry changed the registry last."""
+    put_row(transaction, _NEWEST, index.to_bytes(8, "big"))
 
 
 def put_row(transaction: Transaction, key: bytes, value: bytes) -> None:
