@@ -30,6 +30,7 @@ from counterfoil_cli.commands import (
     receipt,
     restore,
     serve,
+    signing_key,
     training,
     usage,
     verify,
@@ -37,7 +38,7 @@ from counterfoil_cli.commands import (
 
 COMMANDS: Final = (
     *(init, serve, training, usage, receipt, verify, log),
-    *(fsck, backup, restore, export, drill, demo),
+    *(fsck, signing_key, backup, restore, export, drill, demo),
 )
 
 app: Final = typer.Typer(

@@ -184,7 +184,7 @@ def _add_companions(server: grpc.aio.Server, names: list[str]) -> health.aio.Hea
 
 def _start_scrub(settings: Settings, log: Log) -> Scrubbing:
     period_us = settings.scrub_period_s * 1_000_000
-    return Scrubbing(Scrub(log.store, log.signer.verifier, log.secret, period_us), now_us)
+    return Scrubbing(Scrub(log.store, log.keys, log.secret, period_us), now_us)
 
 
 def _stop_without_parent(stop: asyncio.Event) -> None:

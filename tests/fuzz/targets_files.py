@@ -132,6 +132,7 @@ def _read_key_file(data: bytes) -> None:
     path.write_bytes(data)
     path.chmod(0o600)
     signer = load_signer(Settings(_folder(), small_log.ORIGIN))
+    assert isinstance(signer, Signer)
     must(Signer.parse(signer.format()).verifier == signer.verifier, "a key comes out otherwise")
 
 

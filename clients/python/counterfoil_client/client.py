@@ -135,7 +135,7 @@ class LedgerClient:
     @property
     def policy(self) -> Policy:
         """Whom this client trusts. Asks the log for its key the first time when ``trust`` was None."""
-        return self._session.log.policy if self._trust is None else self._trust
+        return self._session.policy or self._session.log.policy
 
     @property
     def origin(self) -> str:
@@ -384,7 +384,9 @@ class LedgerClient:
         raw = body if isinstance(body, bytes) else body.SerializeToString(deterministic=True)
         request = format_write(self.submitter, request_id, raw)
         answer = self._transport.unary(path, request, answer_type)
-        verified = check_write(log.writer, answer.receipt, kind, message, request_id, raw)
+        verified = self._session.attempt(
+            lambda log: check_write(log.writer, answer.receipt, kind, message, request_id, raw)
+        )
         if (answer.index, answer.time_us) != (verified.index, verified.time_us):
             raise VerificationError("the answer names another index or time than its receipt")
         log.memory.see(verified)

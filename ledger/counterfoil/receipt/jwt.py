@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from counterfoil.errors import UnverifiableError, VerificationError
-from counterfoil.keys import Signer, Verifier, jwk_thumbprint
+from counterfoil.keys import SigningKey, Verifier, jwk_thumbprint
 from counterfoil.note import Policy
 from counterfoil.receipt.single import Receipt, check_receipt, format_receipt, parse_receipt
 from counterfoil.receipt.verified import VerifiedReceipt, parse_json_object
@@ -27,7 +27,7 @@ _CLAIMS = {"iss", "sub", "iat", "index", "payload", "receipt"}
 
 
 def format_jwt(
-    receipt: Receipt, signer: Signer, subject: str, time_us: int, payload: Mapping[str, Any]
+    receipt: Receipt, signer: SigningKey, subject: str, time_us: int, payload: Mapping[str, Any]
 ) -> bytes:
     """The JWT of a receipt; the same bytes each time it is made.
 
@@ -80,6 +80,9 @@ def check_jwt(data: bytes, policy: Policy) -> VerifiedReceipt:
         and type(claims["index"]) is type(claims["iat"]) is int
         and str(claims["sub"]).endswith(name)
     )
+    # A key that was retired is so for JWTs as well: what it signs must hold a tree that it signed, and was good for.
+    if verifier not in verified.checkpoint.keys:
+        raise VerificationError("the JWT is signed by another key than the tree in its receipt")
     if not same:
         raise VerificationError("the JWT's claims are not those of the receipt inside")
     return verified

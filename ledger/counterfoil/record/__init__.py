@@ -5,6 +5,7 @@ A new kind is one new file with one ``Kind`` and one line in ``KINDS``.
 
 from counterfoil.record.genesis import GENESIS
 from counterfoil.record.ids import EntryId, format_id, parse_id
+from counterfoil.record.key_change import KEY_CHANGE
 from counterfoil.record.kind import Kind
 from counterfoil.record.parsing import (
     ReceivedBatch,
@@ -17,11 +18,12 @@ from counterfoil.record.problem import Problem
 from counterfoil.record.training import TRAINING
 from counterfoil.record.usage import USAGE
 
-KINDS: tuple[Kind, ...] = (GENESIS, TRAINING, USAGE, PAYOUT)
+KINDS: tuple[Kind, ...] = (GENESIS, TRAINING, USAGE, PAYOUT, KEY_CHANGE)
 KIND_BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 __all__ = [
     "GENESIS",
+    "KEY_CHANGE",
     "KINDS",
     "KIND_BY_NUMBER",
     "PAYOUT",

@@ -35,11 +35,18 @@ def init(
             metavar="FILE", help="Where the newest checkpoint is kept; best on another disk."
         ),
     ] = None,
+    signing_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Where its private key lies, if there is one: file:, env: or pkcs11:. Without this one is made.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Make a new ledger: its settings, its signing key and an empty store.
 
-    The key is drawn here and never leaves the directory. Keep a copy of it in a safe place; give the verifier key that
+    Without --signing-key the key is drawn here and never leaves the directory. Keep a copy of it in a safe place; give the verifier key that
     is printed to everybody.
     """
     from counterfoil_server.directory import create, load_signer
@@ -49,7 +56,9 @@ def init(
             f"--anchor {anchor}: make the directory {anchor.absolute().parent} first"
         )
     environment = "sandbox" if sandbox else "live"
-    settings = create(directory, origin, environment, anchor.absolute() if anchor else None)
+    settings = create(
+        directory, origin, environment, anchor.absolute() if anchor else None, signing_key
+    )
     vkey = load_signer(settings).verifier.vkey
     answer = {
         "directory": str(directory),
