@@ -21,12 +21,15 @@ from counterfoil.v1.log_service_pb2 import (
     GetReceiptResponse,
 )
 from counterfoil.v1.usage_service_pb2 import AppendUsageResponse
+from counterfoil_client.errors import LedgerError
 from counterfoil_client.evidence import UsageResult, Writer, check_usage
 from counterfoil_client.reading import LOG_SERVICE, list_entries
 from counterfoil_client.transport import Transport
 from counterfoil_client.trust import CheckpointMemory
 
 _ENVIRONMENTS: Final = {"live": 1, "sandbox": 2}
+# A change of keys that the log names and does not show to us. Other codes mean that it could not be asked.
+_NOT_SHOWN: Final = ("NOT_FOUND", "PERMISSION_DENIED")
 
 T = TypeVar("T")
 
@@ -174,10 +177,15 @@ class Session:
     def _follow(self, policy: Policy, info: GetLogInfoResponse) -> Policy:
         """A policy with the keys that lead from the trusted ones, by changes that the log shows and we verify."""
         path = LOG_SERVICE + "GetReceipt"
-        asked = [GetReceiptRequest(id=str(key.first_size - 1)) for key in info.keys[1:]]
-        receipts = [
-            self.transport.unary(path, request, GetReceiptResponse).receipt for request in asked
-        ]
+        receipts = []
+        for key in info.keys[1:]:
+            request = GetReceiptRequest(id=str(key.first_size - 1))
+            try:
+                receipts.append(self.transport.unary(path, request, GetReceiptResponse).receipt)
+            except LedgerError as error:
+                # A key without a change to prove it is one that nobody has to believe.
+                if error.code not in _NOT_SHOWN:
+                    raise
         return learn_keys(policy, receipts)[0]
 
     def _learn(self, log: Log) -> bool:

@@ -98,8 +98,12 @@ class Log:
         self, batches: Sequence[Batch], signers: Signers
     ) -> list[Appended | CounterfoilError]:
         """Append batches as :meth:`append` does, and let others sign from here on: what makes a change of keys."""
-        self.signers = signers
-        return self.append(batches)
+        before, self.signers = self.signers, signers
+        try:
+            return self.append(batches)
+        except (Busy, StoreFull):
+            self.signers = before
+            raise
 
     def append(self, batches: Sequence[Batch]) -> list[Appended | CounterfoilError]:
         """Append batches in one durable transaction; on return it has been committed and anchored.

@@ -76,6 +76,8 @@ class KeyChange:
             fields[number].append(value)
         if any(len(values) > 1 for values in fields.values()):
             raise VerificationError("key change repeats a field")
+        if not fields[1]:
+            raise VerificationError("key change does not say what the keys are for")
         retired, new = (_verifier(fields[number]) for number in (2, 3))
         overlap = int(*fields[4])
         if overlap > TREE_SIZE_MAX:
