@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from counterfoil.keys import Signer
-from counterfoil.record import GENESIS, PAYOUT, TRAINING, USAGE, Kind
+from counterfoil.record import GENESIS, KEY_CHANGE, PAYOUT, TRAINING, USAGE, Kind
 from counterfoil.record.training import SIGNED_LINE
-from counterfoil.v1 import record_pb2
+from counterfoil.v1 import key_change_pb2, record_pb2
 
 TIME_US = 1_700_000_000_000_000
 PROVIDER = Signer.from_seed("provider", b"p" * 32)
@@ -66,11 +66,19 @@ _PAYOUT: dict[str, Any] = {
     "tx_ref": "tx:1",
     "metadata": {"note": "thanks"},
 }
+_KEY_CHANGE: dict[str, Any] = {
+    "purpose": key_change_pb2.KEY_PURPOSE_CHECKPOINT,
+    "retired_vkey": Signer.from_seed("example.com/ledger", b"1" * 32).verifier.vkey,
+    "new_vkey": Signer.from_seed("example.com/ledger", b"2" * 32).verifier.vkey,
+    "overlap_entries": 7,
+    "reason": "yearly rotation",
+}
 SAMPLES: tuple[tuple[Kind, dict[str, Any]], ...] = (
     (GENESIS, _GENESIS),
     (TRAINING, _TRAINING),
     (USAGE, _USAGE),
     (PAYOUT, _PAYOUT),
+    (KEY_CHANGE, _KEY_CHANGE),
 )
 GOOD = {kind.number: fields for kind, fields in SAMPLES}
 

@@ -53,6 +53,7 @@ def test_every_kind_has_a_sample() -> None:
         entry.KIND_TRAINING,
         entry.KIND_USAGE,
         entry.KIND_PAYOUT,
+        entry.KIND_KEY_CHANGE,
     ]
 
 
