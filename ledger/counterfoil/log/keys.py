@@ -23,7 +23,8 @@ def read_keys(snapshot: Snapshot, secret: bytes) -> KeyHistory:
     Raises:
         IntegrityError: the entries of the changes are damaged, or no history.
     """
-    return make_history([read_entry(snapshot, 0), *read_changes(snapshot, secret)])
+    entries = (read_entry(snapshot, 0), *read_changes(snapshot, secret))
+    return make_history((entry.index, entry.body) for entry in entries)
 
 
 def read_changes(
@@ -38,20 +39,20 @@ def read_changes(
     return list_entries(snapshot, secret, KEY_CHANGE, terms, 0, KEY_CHANGES_MAX)
 
 
-def make_history(entries: Iterable[Entry]) -> KeyHistory:
-    """The history that entries tell, of which the first is the genesis record, and the others are changes.
+def make_history(entries: Iterable[tuple[int, bytes]]) -> KeyHistory:
+    """The history that entries tell: index and body of the genesis record, and of all changes since, in order.
 
     Raises:
         IntegrityError: they tell none.
     """
-    genesis, *changes = entries
     try:
-        (vkey,) = record_pb2.Genesis.FromString(genesis.body).vkeys
+        (_, genesis), *changes = entries
+        (vkey,) = record_pb2.Genesis.FromString(genesis).vkeys
         history = KeyHistory.begin(Verifier.parse(vkey))
-        for entry in changes:
-            change = KeyChange.parse(entry.body)
+        for index, body in changes:
+            change = KeyChange.parse(body)
             if change.purpose == PURPOSE_CHECKPOINT:
-                history = history.after(change, entry.index)
+                history = history.after(change, index)
     except (DecodeError, ValueError, VerificationError) as error:
         raise IntegrityError(f"the log's record of its keys makes no sense: {error}") from error
     return history

@@ -13,7 +13,7 @@ from counterfoil.log.secret import keep_secret
 from counterfoil.log.signers import Signers
 from counterfoil.log.state import read_state
 from counterfoil.note import NOTE_SIZE_BYTES_MAX, KeyChange, KeyHistory, format_signature_line
-from counterfoil.record import KEY_CHANGE
+from counterfoil.record import KEY_CHANGE, problem
 from counterfoil.v1 import key_change_pb2
 
 # The longest decimal of a size, and the base64 of a root hash.
@@ -34,14 +34,14 @@ def plan_change(log: Log, new: SigningKey, overlap_entries: int, reason: str) ->
         reason=reason,
     )
     raw: bytes = body.SerializeToString(deterministic=True)
-    for problem in KEY_CHANGE.check(body, raw):
-        raise InvalidInput(problem.message, field=problem.field, reason=problem.reason)
+    for fault in KEY_CHANGE.check(body, raw):
+        raise InvalidInput(fault.message, field=fault.field, reason=fault.reason)
     with log.store.snapshot() as snapshot:
         index = read_state(snapshot).size
     try:
         keys = log.keys.after(KeyChange.parse(raw), index)
     except VerificationError as error:
-        raise InvalidInput(str(error), field="new_vkey", reason="KEY_UNFIT") from error
+        raise InvalidInput(str(error), field="new_vkey", reason=problem.MALFORMED) from error
     _check_room(keys, index + 1)
     return raw
 
@@ -49,12 +49,12 @@ def plan_change(log: Log, new: SigningKey, overlap_entries: int, reason: str) ->
 def _check_room(keys: KeyHistory, size: int) -> None:
     """A checkpoint with all signatures has to fit a slot of the anchor."""
     if len(keys.keys) > KEY_CHANGES_MAX:
-        raise InvalidInput("too many changes of keys", field="new_vkey", reason="TOO_MANY")
+        raise InvalidInput("too many changes of keys", field="new_vkey", reason=problem.TOO_MANY)
     line = len(format_signature_line(keys.origin, bytes(4), bytes(64)))
     text = len(keys.origin.encode()) + _SIZE_DIGITS_MAX + _ROOT_LENGTH + 4
     if text + line * len(keys.at(size)) > min(SLOT_SIZE, NOTE_SIZE_BYTES_MAX):
         told = "too many keys would sign at a time; wait for the end of the overlap before"
-        raise InvalidInput(told, field="overlap_entries", reason="TOO_MANY")
+        raise InvalidInput(told, field="overlap_entries", reason=problem.TOO_MANY)
 
 
 def change_key(log: Log, new: SigningKey, body: bytes, salt_seed: bytes) -> Appended:

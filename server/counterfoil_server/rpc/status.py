@@ -22,6 +22,7 @@ from counterfoil.errors import (
     NotFound,
     OutcomeUnknown,
     OutOfRange,
+    SigningFailed,
     Stopping,
     StoreFull,
 )
@@ -110,6 +111,13 @@ TABLE: Final[tuple[Row, ...]] = (
         OutcomeUnknown,
         grpc.StatusCode.UNAVAILABLE,
         lambda _error: "OUTCOME_UNKNOWN",
+        lambda _error: {},
+        lambda _error: [_retry(_RESTART_RETRY_S)],
+    ),
+    (
+        SigningFailed,
+        grpc.StatusCode.UNAVAILABLE,
+        lambda _error: "SIGNING_FAILED",
         lambda _error: {},
         lambda _error: [_retry(_RESTART_RETRY_S)],
     ),

@@ -19,7 +19,7 @@ from counterfoil.log.fsck.walk import Walk
 from counterfoil.log.keys import make_history, read_keys
 from counterfoil.log.layout import CHECKPOINT, TILE, BatchPart, index_key, parse_index_key, unseal
 from counterfoil.log.log import check_format, check_present
-from counterfoil.log.read import Entry, read_checkpoint, read_entries
+from counterfoil.log.read import read_checkpoint
 from counterfoil.log.secret import read_secret
 from counterfoil.log.state import State, read_state
 from counterfoil.note import KeyHistory, Policy, Trust
@@ -40,8 +40,8 @@ class _Check:
         self.trust = trust
         self.walk = Walk(self.report, trust, self._visit)
         self.catalog = CatalogCheck(self.report, secret)
-        # Genesis and changes of keys, as the walk meets them.
-        self.key_entries: list[Entry] = []
+        # Index and body of genesis and of changes of keys, as the walk meets them.
+        self.key_entries: list[tuple[int, bytes]] = []
         self.streams: dict[tuple[str, str], int] = {}
         self.readable = True
 
@@ -53,12 +53,12 @@ class _Check:
             progress(min(self.walk.next_index, size), size)
         self.walk.check_signed()
 
-    def _visit(self, snapshot: Snapshot, part: BatchPart) -> None:
+    def _visit(self, _: Snapshot, part: BatchPart) -> None:
         try:
             self.catalog.add(part)
             self._note_stream(part)
             if part.head.kind in (GENESIS.number, KEY_CHANGE.number):
-                self.key_entries += read_entries(snapshot, part.first, part.first + part.count)
+                self.key_entries += enumerate(part.bodies(), part.first)
         except (IntegrityError, VerificationError, KeyError) as error:
             # The records of this part were found damaged above, or are of no known kind: the catalog of the
             # rest cannot be judged without them.
