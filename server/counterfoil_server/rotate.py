@@ -75,7 +75,7 @@ def rotate_key(
             body = plan_change(log, new, overlap_entries, reason)
             uri = reference or _write_key(settings, new)
             _list_key(settings, log.keys, new.verifier, uri)
-            appended = change_key(log, new, body, fresh_seed())
+            appended = change_key(log, body, fresh_seed(), new)
             if appended.head is None:
                 raise StartupError("the change of keys is in the log already")
             with log.store.snapshot() as snapshot:

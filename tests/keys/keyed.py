@@ -49,7 +49,7 @@ class KeyedBench(Bench):
         self.seeds += 1
         body = plan_change(self.log, new, overlap, reason)
         self.others.append(new)
-        return change_key(self.log, new, body, seed(self.seeds))
+        return change_key(self.log, body, seed(self.seeds), new)
 
     def note(self, size: int | None = None) -> bytes:
         """The checkpoint of a size."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,20 @@ from counterfoil.errors import (
     InvalidInput,
     OutcomeUnknown,
     StartupError,
+    StoreFull,
     UnverifiableError,
     VerificationError,
 )
 from counterfoil.keys import Signer
 from counterfoil.log import Anchor
+from counterfoil.log.keys import read_changes
 from counterfoil.log.layout import CHECKPOINT, META, RUN, SECRET_KEY, index_key, seal
+from counterfoil.log.rotate import change_key, plan_other_change
 from counterfoil.note import Policy, sign_checkpoint
 from counterfoil.receipt import (
     follow_key_change,
     format_jwt,
+    format_receipt,
     learn_keys,
     parse_receipt,
     verify_receipt,
@@ -379,6 +384,56 @@ def test_a_crash_in_a_change_leaves_a_log_that_starts(log: KeyedBench, point: st
     log.add(log.usage("after"))
     assert signed_by(log.note()) == ([FIRST, SECOND] if done else [FIRST])
     assert log.fsck().problems == []
+
+
+def test_a_key_for_something_else_changes_beside_them(log: KeyedBench) -> None:
+    """A change of the key of tokens is logged and found by its purpose, and says nothing of checkpoints."""
+    first, second = (Signer.from_seed(f"{ORIGIN}/token", bytes([n]) * 32) for n in (4, 5))
+    token = key_change_pb2.KEY_PURPOSE_TOKEN
+    body = plan_other_change(token, first.verifier, second.verifier, 60_000_000, "drill")
+    change_key(log.log, body, bytes(32))
+    log.rotate(SECOND)
+    log.restart()
+
+    with log.store.snapshot() as snapshot:
+        (entry,) = read_changes(snapshot, log.log.secret, token)
+    assert (entry.index, entry.body, entry.kind) == (2, body, KEY_CHANGE)
+    assert [key.verifier.vkey for key in log.log.keys.keys] == [K1, K2]
+    assert log.fsck().problems == []
+    with pytest.raises(UnverifiableError, match="sign no checkpoints"):
+        follow_key_change(Policy.trust(K1), verify_receipt(log.receipt(2), K1))
+    for purpose, new in ((key_change_pb2.KEY_PURPOSE_CHECKPOINT, second), (token, first)):
+        with pytest.raises(InvalidInput):
+            plan_other_change(purpose, first.verifier, new.verifier, 0, "")
+
+
+def test_a_store_without_room_leaves_the_old_key(
+    log: KeyedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that the full store refuses is none, and the log goes on with the key that it has."""
+    with monkeypatch.context() as patch:
+        patch.setattr(log.store, "room", lambda: 0)
+        with pytest.raises(StoreFull):
+            log.rotate(SECOND)
+    log.add(log.usage("a"))
+
+    assert signed_by(log.note()) == [FIRST]
+
+
+def test_a_change_that_was_redacted_teaches_nothing(log: KeyedBench) -> None:
+    """A receipt without its record verifies, and names no key."""
+    log.rotate(SECOND)
+    receipt = replace(parse_receipt(log.receipt(2)), salt=b"", record=b"")
+    verified = verify_receipt(format_receipt(receipt), K1)
+
+    with pytest.raises(UnverifiableError, match="redacted"):
+        follow_key_change(Policy.trust(K1), verified)
+
+
+def test_a_checkpoint_that_does_not_fit_the_anchor_is_refused(log: KeyedBench) -> None:
+    """A note beyond the size of a slot would be written over its neighbour."""
+    with pytest.raises(OSError, match="does not fit"):
+        log.anchor.advance(b"x" * 1025, 9)
 
 
 def test_the_anchor_of_a_retired_key_counts_up_to_its_cut_off(

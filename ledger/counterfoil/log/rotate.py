@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from counterfoil.errors import CounterfoilError, InvalidInput, VerificationError
-from counterfoil.keys import SigningKey
+from counterfoil.keys import SigningKey, Verifier
 from counterfoil.limits import KEY_CHANGES_MAX
 from counterfoil.log.anchor import SLOT_SIZE
 from counterfoil.log.append import Appended
@@ -12,7 +12,7 @@ from counterfoil.log.log import Log
 from counterfoil.log.secret import keep_secret
 from counterfoil.log.signers import Signers
 from counterfoil.log.state import read_state
-from counterfoil.note import NOTE_SIZE_BYTES_MAX, KeyChange, KeyHistory, format_signature_line
+from counterfoil.note import PURPOSE_CHECKPOINT, KeyChange, KeyHistory, format_signature_line
 from counterfoil.record import KEY_CHANGE, problem
 from counterfoil.v1 import key_change_pb2
 
@@ -33,9 +33,7 @@ def plan_change(log: Log, new: SigningKey, overlap_entries: int, reason: str) ->
         overlap_entries=overlap_entries,
         reason=reason,
     )
-    raw: bytes = body.SerializeToString(deterministic=True)
-    for fault in KEY_CHANGE.check(body, raw):
-        raise InvalidInput(fault.message, field=fault.field, reason=fault.reason)
+    raw = _checked(body)
     with log.store.snapshot() as snapshot:
         index = read_state(snapshot).size
     try:
@@ -52,26 +50,57 @@ def _check_room(keys: KeyHistory, size: int) -> None:
         raise InvalidInput("too many changes of keys", field="new_vkey", reason=problem.TOO_MANY)
     line = len(format_signature_line(keys.origin, bytes(4), bytes(64)))
     text = len(keys.origin.encode()) + _SIZE_DIGITS_MAX + _ROOT_LENGTH + 4
-    if text + line * len(keys.at(size)) > min(SLOT_SIZE, NOTE_SIZE_BYTES_MAX):
+    if text + line * len(keys.at(size)) > SLOT_SIZE:
         told = "too many keys would sign at a time; wait for the end of the overlap before"
         raise InvalidInput(told, field="overlap_entries", reason=problem.TOO_MANY)
 
 
-def change_key(log: Log, new: SigningKey, body: bytes, salt_seed: bytes) -> Appended:
-    """Log a change that :func:`plan_change` made; on return it is durable, and the log signs with both keys.
+def plan_other_change(
+    purpose: int, retired: Verifier, new: Verifier, overlap_us: int, reason: str
+) -> bytes:
+    """The body of the entry that another key of a log now has a successor: one for tokens or notifications.
+
+    Args:
+        purpose: of KeyPurpose; not that of checkpoints. overlap_us: how long the retired key still counts.
+
+    Raises:
+        InvalidInput: the keys are not two of one name, or the overlap is none.
+    """
+    body = key_change_pb2.KeyChange(
+        purpose=purpose,  # type: ignore[arg-type] # any number of the enum
+        retired_vkey=retired.vkey,
+        new_vkey=new.vkey,
+        overlap_us=overlap_us,
+        reason=reason,
+    )
+    if purpose == PURPOSE_CHECKPOINT:
+        raise InvalidInput("a key of checkpoints", field="purpose", reason=problem.MALFORMED)
+    return _checked(body)
+
+
+def _checked(body: key_change_pb2.KeyChange) -> bytes:
+    raw: bytes = body.SerializeToString(deterministic=True)
+    for fault in KEY_CHANGE.check(body, raw):
+        raise InvalidInput(fault.message, field=fault.field, reason=fault.reason)
+    return raw
+
+
+def change_key(log: Log, body: bytes, salt_seed: bytes, new: SigningKey | None = None) -> Appended:
+    """Log a change that was planned; on return it is durable.
 
     Nobody else may append meanwhile: the caller holds the ledger's locks. A crash before the commit leaves the log as it
     was; one after it leaves the change. Either way it starts, if both private keys are at hand.
 
+    Args:
+        new: the private key that signs checkpoints from here on, if the change is one of those.
+
     Raises:
-        InvalidInput: somebody appended since the change was planned.
-        OutcomeUnknown: see :meth:`counterfoil.log.Log.append`.
+        CounterfoilError: the change cannot be logged, or may or may not have been (OutcomeUnknown).
     """
     keep_secret(log.store, log.secret)
-    with log.store.snapshot() as snapshot:
-        size = read_state(snapshot).size
     change = KeyChange.parse(body)
-    identity = f"key-change-{sha256(change.new.vkey.encode()).hexdigest()}"
+    named = f"{change.purpose} {change.new.vkey}"
+    identity = f"key-change-{sha256(named.encode()).hexdigest()}"
     batch = prepare_batch(
         KEY_CHANGE,
         log.origin,
@@ -83,9 +112,15 @@ def change_key(log: Log, new: SigningKey, body: bytes, salt_seed: bytes) -> Appe
         request_id=identity,
         atomic=True,
     )
-    keys = log.keys.after(change, size)
-    at_hand = [*log.signers.at(size + 1), new]
-    (outcome,) = log.append_signed([batch], Signers(keys, at_hand, size))
+    signers = log.signers if new is None else _signers(log, change, new)
+    (outcome,) = log.append_signed([batch], signers)
     if isinstance(outcome, CounterfoilError):
         raise outcome
     return outcome
+
+
+def _signers(log: Log, change: KeyChange, new: SigningKey) -> Signers:
+    with log.store.snapshot() as snapshot:
+        size = read_state(snapshot).size
+    at_hand = [*log.signers.at(size + 1), new]
+    return Signers(log.keys.after(change, size), at_hand, size)
