@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.errors import (
+    Conflict,
     IntegrityError,
     InvalidInput,
     OutcomeUnknown,
@@ -19,9 +20,10 @@ from counterfoil.errors import (
 )
 from counterfoil.keys import Signer
 from counterfoil.log import Anchor
-from counterfoil.log.keys import read_changes
-from counterfoil.log.layout import CHECKPOINT, META, RUN, SECRET_KEY, index_key, seal
-from counterfoil.log.rotate import change_key, plan_other_change
+from counterfoil.log import rotate as rotate_module
+from counterfoil.log.keys import make_history, read_changes
+from counterfoil.log.layout import CHECKPOINT, META, RUN, RUNS_KEY, SECRET_KEY, index_key, seal
+from counterfoil.log.rotate import change_key, plan_change, plan_other_change
 from counterfoil.note import Policy, sign_checkpoint
 from counterfoil.receipt import (
     follow_key_change,
@@ -340,6 +342,57 @@ def test_fsck_notices_that_the_catalog_lost_the_change(log: KeyedBench) -> None:
     with pytest.raises((StartupError, IntegrityError)):
         log.start()
     assert any(fault.what == "catalog" for fault in log.fsck().problems)
+
+
+def test_fsck_does_not_believe_the_catalog_about_keys(log: KeyedBench) -> None:
+    """Without its runs the catalog knows of no change: what was believed then is not what the entries say."""
+    log.rotate(SECOND)
+    log.add(log.usage("a"))
+    log.delete(META, RUNS_KEY)
+
+    assert {fault.what for fault in log.fsck().problems} >= {"keys", "catalog", "checkpoint"}
+
+
+@pytest.mark.parametrize("what", ["genesis", "change", "order"])
+def test_entries_that_tell_no_history_are_damage(log: KeyedBench, what: str) -> None:
+    """A genesis record without a key, a change that is none, and changes out of their order."""
+    log.rotate(SECOND)
+    genesis, change = log.entries()[0].body, log.entries()[2].body
+    told = {
+        "genesis": [(0, b"")],
+        "change": [(0, genesis), (2, change[:-1])],
+        "order": [(0, genesis), (2, change), (3, change)],
+    }[what]
+
+    assert make_history([(0, genesis), (2, change)]) == log.log.keys
+    with pytest.raises(IntegrityError, match="makes no sense"):
+        make_history(told)
+
+
+def test_a_secret_of_another_size_is_damage(log: KeyedBench) -> None:
+    """A kept secret that is no secret stops the start."""
+    log.put(META, SECRET_KEY, seal(b"short"))
+    with pytest.raises(IntegrityError, match="secret"):
+        log.start()
+
+
+def test_a_change_that_is_logged_already_is_a_conflict(log: KeyedBench) -> None:
+    """The same new key with another reason is refused by the log itself, though the plan was made before."""
+    body = plan_change(log.log, SECOND, 0, "one")
+    other = plan_change(log.log, SECOND, 0, "another")
+    change_key(log.log, body, bytes(32))  # logged, and nobody signs with it
+    with pytest.raises(Conflict):
+        change_key(log.log, other, bytes(32))
+
+
+def test_a_log_changes_its_key_only_so_often(
+    log: KeyedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All changes are read at each start, so that there is a bound."""
+    monkeypatch.setattr(rotate_module, "KEY_CHANGES_MAX", 2)
+    log.rotate(SECOND)
+    with pytest.raises(InvalidInput, match="too many changes"):
+        log.rotate(THIRD)
 
 
 def test_a_flipped_secret_is_noticed(log: KeyedBench) -> None:
