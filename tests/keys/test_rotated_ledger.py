@@ -57,6 +57,9 @@ def test_a_rotation_from_before_to_after(tmp_path: Path) -> None:
         assert (done["last_size"], done["first_size"]) == (4, 3)
         ledger.start()
         with LedgerClient(ledger.address, trust=ledger.vkey) as client:
+            assert (
+                client.receipt("1", "jwt") == old["jwt"]
+            )  # the overlap goes on: it is signed as before
             send(client, "b")
             assert verify_receipt(client.receipt("3"), ledger.vkey).index == 3
             send(client, "c")

@@ -43,6 +43,12 @@ class Signers:
         """The keys that sign a checkpoint of this size."""
         return [self._at_hand[verifier] for verifier in self.keys.at(size)]
 
+    def oldest(self, size: int) -> tuple[SigningKey, int]:
+        """Of the keys that sign the next checkpoint behind a size the one that most people know, and its first size."""
+        verifier = self.keys.at(size + 1)[0]
+        first = next(each.first for each in self.keys.keys if each.verifier == verifier)
+        return self._at_hand[verifier], first
+
     def sign(self, size: int, root_hash: bytes) -> bytes:
         """The signed note of a tree, verified: a fault while signing must not become durable.
 

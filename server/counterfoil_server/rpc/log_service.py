@@ -203,9 +203,10 @@ class LogService(Servicer):
     def _make_jwt(self, snapshot: Snapshot, entry: Entry) -> bytes:
         body = entry.kind.message.FromString(entry.body)
         payload = MessageToDict(body, preserving_proto_field_name=True)
+        signer, first_size = self._log.signers.oldest(read_state(snapshot).size)
         # The tree inside is one that the same key signed: whoever knows that key needs no other.
-        receipt = read_receipt(snapshot, entry, self._log.keys.keys[-1].first)
-        return format_jwt(receipt, self._log.signer, entry.id, entry.leaf.time_us, payload)
+        receipt = read_receipt(snapshot, entry, first_size)
+        return format_jwt(receipt, signer, entry.id, entry.leaf.time_us, payload)
 
     def _make_batch(self, snapshot: Snapshot, entry: Entry) -> bytes:
         head = find_part(snapshot, entry.index).head
