@@ -12,7 +12,7 @@ from counterfoil.log import Anchor, Appended, Log
 from counterfoil.log.fsck import Report, check_log
 from counterfoil.log.read import read_checkpoint, read_entry, read_receipt
 from counterfoil.log.rotate import change_key, plan_change
-from counterfoil.note import Policy
+from counterfoil.note import Policy, sign_checkpoint
 from counterfoil.receipt import format_receipt
 
 from ..log.bench import ORIGIN, SANDBOX, SIGNER, Bench, seed
@@ -21,6 +21,7 @@ FIRST = SIGNER
 SECOND = Signer.from_seed(ORIGIN, b"2" * 32)
 THIRD = Signer.from_seed(ORIGIN, b"3" * 32)
 STRANGER = Signer.from_seed(ORIGIN, b"x" * 32)
+K1, K2, K3 = (signer.verifier.vkey for signer in (FIRST, SECOND, THIRD))
 
 
 @dataclass
@@ -94,3 +95,8 @@ def signed_by(note: bytes) -> list[Signer]:
                 continue
             found.append(signer)
     return found
+
+
+def forge(log: KeyedBench, signer: Signer, size: int) -> bytes:
+    """A checkpoint of a tree that this log never had."""
+    return sign_checkpoint(ORIGIN, size, b"f" * 32, signer)

@@ -85,7 +85,8 @@ class LedgerClient:
 
     Args:
         target: what gRPC dials, such as ``"127.0.0.1:7070"``.
-        trust: a policy, its text, or the log's verifier key; None believes the key that the log shows first.
+        trust: a policy, its text, or the log's verifier key; None believes the key that the log shows first. Changes of
+            the log's key are followed from there, and held to their cut-offs.
         submitter: who writes.
         timeout_s: how long to wait for an answer, in seconds.
         credentials: TLS settings; None is plain text.
