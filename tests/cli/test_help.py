@@ -36,6 +36,7 @@ def paths(command: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...
         yield from paths(child, (*prefix, name))
 
 
+GROUPS = {"log", "signing-key", "training", "usage"}
 ALL_PATHS = tuple(paths(typer.main.get_command(app)))
 
 
@@ -56,6 +57,9 @@ def test_the_commands_are_those_of_the_manual() -> None:
             "receipt",
             "restore",
             "serve",
+            "signing-key",
+            "signing-key list",
+            "signing-key rotate",
         ),
         *("training", "training record", "usage", "usage import", "verify"),
     ]
@@ -82,7 +86,7 @@ def test_help_shows_an_example(path: tuple[str, ...], capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in ALL_PATHS if len(path) != 1 or path[0] not in {"log", "training", "usage"}],
+    [path for path in ALL_PATHS if len(path) != 1 or path[0] not in GROUPS],
     ids=" ".join,
 )
 def test_every_command_speaks_json(
