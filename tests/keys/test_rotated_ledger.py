@@ -141,6 +141,26 @@ def test_a_client_believes_no_key_that_no_change_leads_to(
             send(client, "c")
 
 
+def test_a_client_asks_for_no_more_changes_than_a_log_can_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that names keys by the thousand is not asked about each of them."""
+
+    def lie(self: object) -> GetLogInfoResponse:
+        info: GetLogInfoResponse = ask(self)  # type: ignore[arg-type]
+        info.keys.extend([info.keys[0]] * 1001)
+        return info
+
+    ask = session_module.Session.info
+    monkeypatch.setattr(session_module.Session, "info", lie)
+    with (
+        serving(tmp_path / "ledger") as ledger,
+        LedgerClient(ledger.address, trust=ledger.vkey) as client,
+        pytest.raises(VerificationError, match="names 1002 keys"),
+    ):
+        send(client, "a")
+
+
 @pytest.fixture(scope="module")
 def rotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger with two changes behind it, the second of which overlaps."""

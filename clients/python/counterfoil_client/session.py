@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from counterfoil.errors import UnverifiableError, VerificationError
-from counterfoil.limits import PAGE_SIZE_MAX
+from counterfoil.limits import KEY_CHANGES_MAX, PAGE_SIZE_MAX
 from counterfoil.note import NO_QUORUM, Checkpoint, Policy
 from counterfoil.receipt import VerifiedReceipt, learn_keys, verify_receipt
 from counterfoil.record.ids import parse_id
@@ -177,6 +177,8 @@ class Session:
     def _follow(self, policy: Policy, info: GetLogInfoResponse) -> Policy:
         """A policy with the keys that lead from the trusted ones, by changes that the log shows and we verify."""
         path = LOG_SERVICE + "GetReceipt"
+        if len(info.keys) > KEY_CHANGES_MAX + 1:
+            raise VerificationError(f"the log names {len(info.keys)} keys, more than one can have")
         receipts = []
         for key in info.keys[1:]:
             request = GetReceiptRequest(id=str(key.first_size - 1))
