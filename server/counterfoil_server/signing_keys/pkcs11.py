@@ -4,7 +4,10 @@ The device signs; the private key never leaves it. It has to know Ed25519 (``CKM
 The package python-pkcs11 comes with the extra ``counterfoil[pkcs11]`` and is imported when such a key is opened.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +78,8 @@ def open_pkcs11(rest: str, directory: Path, name: str) -> Pkcs11Key:
         raise StartupError(told) from error
     patience = Patience(f"the device of {name}", SIGN_S_MAX)
     try:
-        key, point = patience.call(lambda: _find(pkcs11, uri, directory))
+        with _one_at_a_time(directory):
+            key, point = patience.call(lambda: _find(pkcs11, uri, directory))
         public = bytes(point).removeprefix(_WRAPPED) if len(point) > PUBLIC_KEY_SIZE else point
         verifier = Verifier(name, KEY_TYPE_ED25519, bytes(public))
         opened = Pkcs11Key(verifier, key, pkcs11.Mechanism.EDDSA, patience)
@@ -84,6 +88,24 @@ def open_pkcs11(rest: str, directory: Path, name: str) -> Pkcs11Key:
         # Without what is behind it: nobody knows what a library puts into its errors.
         raise StartupError(f"the key in the device cannot be used: {error}") from None
     return opened
+
+
+@contextmanager
+def _one_at_a_time(directory: Path) -> Iterator[None]:
+    """Let the processes of a ledger open its device one after the other.
+
+    SoftHSM writes its token anew at each login, in place: whoever looks at that moment does not see the token. Workers start
+    at the same moment.
+    """
+    if not directory.is_dir():
+        yield  # A ledger in the making has one process.
+        return
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _find(pkcs11: Any, uri: Pkcs11Uri, directory: Path) -> tuple[Any, bytes]:
