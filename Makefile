@@ -7,7 +7,8 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 # What `make coverage` runs: all that tests the proof path, and, with the compiled twin off, what tests its Python functions.
-PROOF_PATH_TESTS := tests/core tests/entry tests/receipt tests/log tests/twin tests/export tests/fault/test_cloned_ledgers.py \
+PROOF_PATH_TESTS := tests/core tests/entry tests/receipt tests/log tests/twin tests/export \
+  tests/keys/test_key_changes_in_the_log.py tests/keys/test_key_change_damage.py tests/keys/test_key_policy_text.py tests/fault/test_cloned_ledgers.py \
   tests/fault/test_clock_jumps.py::test_a_clock_beyond_the_last_year_signs_nothing
 TWIN_TESTS := tests/core tests/entry tests/receipt tests/log/test_catalog_runs.py
 

@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from counterfoil.errors import StartupError
+from counterfoil.keys import Verifier
 from counterfoil.limits import (
     CONNECTION_CALLS_MAX,
     HANDSHAKE_S_MAX,
@@ -199,8 +200,13 @@ def _make_http(
     from counterfoil_server.http.assemble import make_http_app
     from counterfoil_server.http.server import HttpServer
 
-    keys = (ledger.log.signer.verifier, ledger.tokens.verifier)
-    app = make_http_app(ledger.settings, door.guard, ledger.tokens, lambda: keys)
+    def keys() -> list[Verifier]:
+        # Without those that are retired: a JWK set says nothing of cut-offs, so that its readers would believe them for ever.
+        with ledger.log.store.snapshot() as snapshot:
+            following = read_state(snapshot).size + 1
+        return [*ledger.log.keys.at(following), ledger.tokens.verifier]
+
+    app = make_http_app(ledger.settings, door.guard, ledger.tokens, keys)
     context = None if tls is None else tls.context
     return HttpServer(app, address, shared=shared, tls=context, drain_s=DRAIN_S)
 
@@ -227,7 +233,7 @@ def _add_companions(server: grpc.aio.Server, names: list[str]) -> health.aio.Hea
 
 def _start_scrub(settings: Settings, log: Log) -> Scrubbing:
     period_us = settings.scrub_period_s * 1_000_000
-    return Scrubbing(Scrub(log.store, log.signer.verifier, log.secret, period_us), now_us)
+    return Scrubbing(Scrub(log.store, log.keys, log.secret, period_us), now_us)
 
 
 def _stop_without_parent(stop: asyncio.Event) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from counterfoil.errors import PermissionDenied, Unauthenticated, VerificationError
-from counterfoil.keys import Signer, Verifier
+from counterfoil.keys import SigningKey, Verifier
 from counterfoil.limits import CALLERS_KNOWN_MAX, TOKEN_LEEWAY_S
 from counterfoil.store import Snapshot
 from counterfoil_server.access.caller import Caller, Identity
@@ -38,7 +38,7 @@ class IssuedToken(NamedTuple):
 class TokenDesk:
     """Issues tokens."""
 
-    def __init__(self, signer: Signer, realm: Realm, lifetime_s: int, trail: Trail) -> None:
+    def __init__(self, signer: SigningKey, realm: Realm, lifetime_s: int, trail: Trail) -> None:
         """Issue for one ledger; ``lifetime_s`` is how long a token is good for at most, whole seconds."""
         self._signer = signer
         self._realm = realm
@@ -77,7 +77,7 @@ class TokenDesk:
 class AccessTokens:
     """Tokens as credentials, a `Scheme`. What a token was found to say is remembered until anything about keys changes."""
 
-    def __init__(self, ops: OpsStore, signer: Signer, realm: Realm) -> None:
+    def __init__(self, ops: OpsStore, signer: SigningKey, realm: Realm) -> None:
         """Know the tokens that this key signed for this ledger."""
         self._ops = ops
         self._keys = (signer.verifier,)
