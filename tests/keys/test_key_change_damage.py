@@ -16,6 +16,7 @@ from counterfoil.keys import Signer
 from counterfoil.log import Anchor
 from counterfoil.log.keys import make_history
 from counterfoil.log.layout import CHECKPOINT, META, RUN, RUNS_KEY, SECRET_KEY, index_key, seal
+from counterfoil.log.runs import Runs, format_runs
 from counterfoil.note import Policy, sign_checkpoint
 
 from ..log.bench import ORIGIN, flipped
@@ -120,7 +121,7 @@ def test_fsck_does_not_believe_the_catalog_about_keys(log: KeyedBench) -> None:
     """Without its runs the catalog knows of no change: what was believed then is not what the entries say."""
     log.rotate(SECOND)
     log.add(log.usage("a"))
-    log.delete(META, RUNS_KEY)
+    log.put(META, RUNS_KEY, format_runs(Runs(2, ())))
 
     assert {fault.what for fault in log.fsck().problems} >= {"keys", "catalog", "checkpoint"}
 

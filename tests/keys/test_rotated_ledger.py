@@ -39,7 +39,7 @@ def quiet(_done: int, _all: int) -> None:
 
 def private(directory: Path, vkey: str) -> Signer:
     """The private key of a directory with this public half."""
-    for path in directory.glob("*.key"):
+    for path in directory.glob("signing*.key"):
         signer = Signer.parse(path.read_text().strip())
         if signer.verifier.vkey == vkey:
             return signer
@@ -264,7 +264,7 @@ def test_backup_restore_drill_export_and_fsck_know_all_keys(copy: Path, tmp_path
     assert fsck(tmp_path / "back", quiet).problems == []
     open_log(load(tmp_path / "back")).close()
     assert len(list((tmp_path / "back").glob("signing-*.key"))) == 2  # the first key signs no more
-    assert not list((tmp_path / "without").glob("*.key"))
+    assert not list((tmp_path / "without").glob("signing*.key"))
     assert exported.tree.keys == policy.logs[1:]
     assert offline_main(["verify", str(tmp_path / "export"), "--key", exported.vkey]) == 0
     with pytest.raises(StartupError, match="missing"):
@@ -298,7 +298,7 @@ def test_a_rotation_that_cannot_be_made_changes_nothing(
     assert told in capsys.readouterr().err
     assert (copy / TABLE_NAME).read_bytes() == before
     assert len(list_keys(copy)) == 3
-    assert len(list(copy.glob("*.key"))) == 3
+    assert len(list(copy.glob("signing*.key"))) == 3
 
 
 def test_a_rotation_beside_a_server_is_refused(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_wrong_token_key_is_refused(tmp_path: Path, fault: str) -> None:
     with pytest.raises(StartupError) as caught:
         load_token_signer(settings)
 
-    assert path.read_text().rpartition("+")[2].strip() not in str(caught.value)
+    assert path.read_text().split("+", 4)[-1].strip() not in str(caught.value)
 
 
 def test_an_origin_that_leaves_no_room_for_the_name_is_told(tmp_path: Path) -> None:
