@@ -40,6 +40,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         "listed",
         "content",
         "contested",
+        "newest",
     }
     yield made
     made.close()
