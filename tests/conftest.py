@@ -1,5 +1,5 @@
 """Fixtures for every folder of tests."""
 
-from .support.ledger_process import ledger, shared_ledger
+from .support.ledger_process import ledger, registry_ledger, shared_ledger
 
-__all__ = ["ledger", "shared_ledger"]
+__all__ = ["ledger", "registry_ledger", "shared_ledger"]

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from harness import agreements
 from harness.child import Failed, start_client
 from harness.ledger import Directory, MemoryWatch, Server
 from harness.plan import PLAIN, STREAMS, Variant
@@ -34,6 +35,8 @@ def measure(
     """
     options = {} if variant.twin else {"env": {**os.environ, "COUNTERFOIL_TWIN": "off"}}
     with Server(directory, workers, logs, **options) as server:
+        if variant.agreed:
+            agreements.register(server.address, directory.vkey)
         task = {
             "address": server.address,
             "vkey": directory.vkey,

@@ -14,17 +14,20 @@ class Variant:
 
     Attributes:
         label: what the table says of it. rich: events carry consents, attributions and metadata as well.
+        agreed: the works are registered and licensed, so that each event is judged when it comes in.
         twin: server and client use the compiled functions, where they are installed.
     """
 
     label: str = ""
     rich: bool = False
+    agreed: bool = False
     twin: bool = True
 
 
 PLAIN: Final = Variant()
 VARIANTS: Final = {
     "rich": Variant("events with consents, attributions, metadata", rich=True),
+    "agreed": Variant("works registered, each event judged", agreed=True),
     "python": Variant("without the compiled twin", twin=False),
 }
 

@@ -17,8 +17,8 @@ BATCH_ROWS: Final = 1_000
 
 _MODELS: Final = ("atlas-large-2", "atlas-small-2", "sketch-1-turbo")
 _ACTIONS: Final = ("chat.completion", "chat.completion", "embedding", "image.generation")
-_ASSETS: Final = tuple(f"asset_{number:05d}" for number in range(500))
-_LICENSE: Final = "lic_standard"
+ASSETS: Final = tuple(f"asset_{number:05d}" for number in range(500))
+LICENSE: Final = "lic_standard"
 _DRAW_BYTES: Final = 32
 # Products of two bytes over these: few requests are long and most are short.
 _INPUT_SHARE: Final = 16
@@ -65,8 +65,8 @@ def _row(draw: bytes, now_us: int) -> Row:
         _MODELS[draw[24] % 3],
         1 + draw[25] * draw[26] // _INPUT_SHARE,
         1 + draw[27] * draw[28] // _OUTPUT_SHARE,
-        _ASSETS[number % 500],
-        _LICENSE,
+        ASSETS[number % 500],
+        LICENSE,
         f"consumer_{digits[:12]}",
         _ACTIONS[draw[29] % 4],
     )
@@ -79,7 +79,7 @@ def make_bodies(seed: int, batch: int, now_us: int, count: int = BATCH_ROWS) -> 
 
 def make_rich_bodies(seed: int, batch: int, now_us: int, count: int = BATCH_ROWS) -> list[bytes]:
     """The same with what a table needs other tables for: consents, metadata, and a share for each of two assets."""
-    shares = [Attribution(asset_id=_ASSETS[at], parts_per_million=500_000) for at in (0, 1)]
+    shares = [Attribution(asset_id=ASSETS[at], parts_per_million=500_000) for at in (0, 1)]
     rest = UsageEvent(
         attributions=shares,
         consents=[CONSENT_INFERENCE, CONSENT_COMMERCIAL],
@@ -126,8 +126,8 @@ _OUTPUT_FIELDS: Final = [
     _number(UsageEvent.OUTPUT_TOKENS_FIELD_NUMBER, 1 + at)
     for at in range(255 * 255 // _OUTPUT_SHARE + 1)
 ]
-_ASSET_FIELDS: Final = _octets([_text(UsageEvent.ASSET_ID_FIELD_NUMBER, name) for name in _ASSETS])
-_LICENSE_FIELD: Final = _octets([_text(UsageEvent.LICENSE_ID_FIELD_NUMBER, _LICENSE)])[0]
+_ASSET_FIELDS: Final = _octets([_text(UsageEvent.ASSET_ID_FIELD_NUMBER, name) for name in ASSETS])
+_LICENSE_FIELD: Final = _octets([_text(UsageEvent.LICENSE_ID_FIELD_NUMBER, LICENSE)])[0]
 _HEX: Final = _octets([f"{octet:02x}".encode() for octet in range(256)])
 _ID_SIZE: Final = 36
 _TIME_SIZE: Final = 8  # of a time in microseconds as a varint, from 1987 to 4253

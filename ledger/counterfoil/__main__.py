@@ -17,9 +17,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.entry import (
+    KIND_ASSESSMENT,
+    KIND_ASSET,
+    KIND_CREATOR,
     KIND_GENESIS,
     KIND_KEY_CHANGE,
+    KIND_LICENSE,
     KIND_PAYOUT,
+    KIND_PRICE,
+    KIND_REVOCATION,
     KIND_TRAINING,
     KIND_USAGE,
 )
@@ -44,6 +50,12 @@ _KINDS: Final = {
     KIND_TRAINING: "training",
     KIND_USAGE: "usage",
     KIND_PAYOUT: "payout",
+    KIND_CREATOR: "creator",
+    KIND_ASSET: "asset",
+    KIND_LICENSE: "license",
+    KIND_REVOCATION: "revocation",
+    KIND_PRICE: "price",
+    KIND_ASSESSMENT: "assessment",
     KIND_KEY_CHANGE: "key change",
 }
 

@@ -160,7 +160,8 @@ if (
     < BODY_SIZE_BYTES_MAX // 2
 ):
     raise AssertionError("the lists of a licence must fit its body")
-if not 17 * (VERSIONS_MAX + 1) < VALUE_SIZE_BYTES_MAX // 2:
+# A place is an index, a time and a flag.
+if not (8 + 8 + 1) * (VERSIONS_MAX + 1) < VALUE_SIZE_BYTES_MAX // 2:
     raise AssertionError("the places of all versions of an object must fit one stored value")
 if not BATCH_EVENTS_MAX <= GROUP_RECORDS_MAX <= QUEUE_RECORDS_MAX:
     raise AssertionError("a batch must fit a group commit, and a group commit the queue")

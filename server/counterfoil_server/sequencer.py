@@ -91,7 +91,7 @@ class Sequencer:
         self.unanswered += 1
         with self._changed:
             self._queue.append(_Waiting(batch, size_bytes, answer))
-            self._records += len(batch.bodies)
+            self._records += batch.weight
             self._size_bytes += size_bytes
             self._offered_s = stopwatch_s()
             # The thread is woken when there is enough to do: each needless wake-up costs two switches between threads.
@@ -149,11 +149,11 @@ class Sequencer:
             group: list[_Waiting] = []
             records = 0
             while self._queue and len(group) < GROUP_BATCHES_MAX:
-                records += len(self._queue[0].batch.bodies)
+                records += self._queue[0].batch.weight
                 if group and records > GROUP_RECORDS_MAX:
                     break
                 group.append(self._queue.popleft())
-                self._records -= len(group[-1].batch.bodies)
+                self._records -= group[-1].batch.weight
                 self._size_bytes -= group[-1].size_bytes
             # A lone caller is never made to wait for others.
             self._crowd = len(group) > 1

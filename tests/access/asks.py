@@ -16,6 +16,7 @@ from counterfoil.v1 import (
 )
 
 from ..server.edge import event, payout, training
+from .asks_registry import REGISTRY_ASKS
 from .world import World, fresh
 
 Ask = Callable[[World, str, str], Sequence[Message]]
@@ -65,6 +66,7 @@ def _new_principal(_world: World, _name: str, _side: str) -> Message:
 
 
 ASKS: dict[str, Ask] = {
+    **REGISTRY_ASKS,
     "LogService.GetLogInfo": _one(lambda *_: log_service_pb2.GetLogInfoRequest()),
     "LogService.GetCheckpoint": _one(lambda *_: log_service_pb2.GetCheckpointRequest()),
     "LogService.GetInclusionProof": _one(

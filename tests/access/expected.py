@@ -4,10 +4,11 @@ from __future__ import annotations
 
 _FOR_EVERYBODY = {
     *("GetLogInfo", "GetCheckpoint", "GetInclusionProof", "GetConsistencyProof"),
-    "WhoAmI",
-    "IssueToken",
+    *("WhoAmI", "IssueToken", "ListLicenseTemplates"),
 }
 _THE_WHOLE_LOG = {"ListEntries", "TailEntries"}
+# Whom anybody may look for, and what each list then leaves out is another question.
+_LOOKED_THROUGH = {"GetCreator", "ListCreators", "ListAssets"}
 _OPERATORS_VIEW = {
     *("GetPrincipal", "ListPrincipals", "ListApiKeys", "ListAuditEvents"),
     "ListCertificateNames",
@@ -22,6 +23,8 @@ def may(role: str, method: str, *, own: bool) -> bool:
         return True
     if service == "AccessService":
         return _may_manage(role, name, own=own)
+    if service == "RegistryService":
+        return _may_agree(role, name, own=own)
     # Hosts report what they did themselves, and platforms pay; nobody else writes.
     if name.startswith(("Record", "Append", "Stream")):
         return role == "platform" if service == "PayoutService" else role == "host" and own
@@ -37,6 +40,20 @@ def may(role: str, method: str, *, own: bool) -> bool:
     if role == "host" and name.startswith("List"):
         return True
     return own
+
+
+def _may_agree(role: str, name: str, *, own: bool) -> bool:
+    """Platforms and creators agree with hosts upon works; a creator about its own; who it is, the platform finds out."""
+    if role == "platform":
+        return True
+    if name.startswith(("Create", "Update", "Revoke")):
+        return role == "creator" and own and name != "CreateCreator"
+    if role == "auditor" or (role in ("host", "creator") and name in _LOOKED_THROUGH):
+        return True
+    if role == "host":
+        # Prices are shown to the buyers of a licence; who else has the same content is between creators.
+        return name == "ListPrices" or (own and name != "ListContestedAssets")
+    return role == "creator" and own
 
 
 def _may_manage(role: str, name: str, *, own: bool) -> bool:

@@ -69,6 +69,46 @@ def test_a_ledger_with_its_operator_key_from_beginning_to_end(tmp_path: Path) ->
         }
 
 
+def test_a_creator_works_with_its_own_key(tmp_path: Path) -> None:
+    """The commands of the registry say who calls: a creator registers a work and a licence, and does not verify itself."""
+    with serving(tmp_path / "ledger") as (ledger, operator_key):
+
+        def ask(key: str, *arguments: str) -> dict[str, Any]:
+            return ledger.json(*arguments, "--api-key", key)
+
+        ask(operator_key, "creator", "create", "ada", "--name", "Ada", "--consent", "training")
+        ask(operator_key, "principal", "create", "ada", "--role", "creator", "--tenant", "ada")
+        key = str(ask(operator_key, "key", "create", "ada")["api_key"])
+        write = ("--submitter", "ada")
+        ask(key, "asset", "create", "novel", "--creator", "ada", "--title", "A novel", *write)
+        ask(key, "licence", "create", "l1", "--creator", "ada", "--use", "training", *write)
+        ask(
+            key,
+            "price",
+            "create",
+            "p1",
+            "--currency",
+            "EUR",
+            "--per-call",
+            "1",
+            "--creator",
+            "ada",
+            *write,
+        )
+        assert ask(key, "licence", "history", "l1")["versions"]
+        assert len(ask(key, "asset", "list")["assets"]) == 1
+        asked = ("licence", "check", "--asset", "novel", "--buyer", "acme", "--use", "training")
+        assert ask(key, *asked)["covered"]
+
+        refused = ledger.cli(
+            "creator", "update", "ada", "--kyc", "verified", *write, "--api-key", key
+        )
+        assert "creator.kyc_status" in refused.stderr
+        for command in (("creator", "list"), ("licence", "templates"), ("price", "get", "p1")):
+            stranger = ledger.cli(*command)
+            assert (stranger.returncode, "[UNAUTHENTICATED]" in stranger.stderr) == (2, True)
+
+
 def test_the_environment_says_who_calls(tmp_path: Path) -> None:
     """Without the option the key is that of COUNTERFOIL_API_KEY; a sandbox has keys of its own kind; without any, no answer."""
     with serving(tmp_path / "ledger", "--sandbox") as (ledger, operator_key):

@@ -17,6 +17,8 @@ from google.protobuf.message_factory import GetMessageClass
 from counterfoil.v1 import access_service_pb2 as access_pb2
 from counterfoil.v1 import (
     payout_service_pb2,
+    registry_pb2,
+    registry_service_pb2,
     training_service_pb2,
     usage_service_pb2,
 )
@@ -25,6 +27,7 @@ from counterfoil_server.access.door import open_ops
 from counterfoil_server.directory import load
 from counterfoil_server.rpc import SERVICES
 
+from ..server import registry
 from ..server.edge import PATIENCE_S, event, fault_of, payout, training
 from ..server.quick import QuickLedger
 
@@ -147,6 +150,7 @@ class World:
         self.payouts: dict[str, Any] = {}
         self.events: dict[str, int] = {}
         for side in "ab":
+            self._register(side)
             self._record(side)
 
     def close(self) -> None:
@@ -158,6 +162,34 @@ class World:
     def line(self, key: str) -> Line:
         """One more connection; the caller closes it."""
         return Line(self.ledger.address, key)
+
+    def _register(self, side: str) -> None:
+        """What the platform registers for a creator: a listed asset, a private one, its price, and a licence for the host."""
+        creator, host = f"creator_{side}", f"host_{side}"
+        for body in (
+            registry.creator(
+                creator,
+                display_name=f"Creator {side}",
+                payout_account_ref=f"account_{side}",
+                kyc_status=registry_pb2.KYC_STATUS_VERIFIED,
+                metadata={"secret": side},
+            ),
+            registry.price(creator, price_id=f"cost_{side}"),
+            registry.asset(creator, f"shown_{side}"),
+            registry.asset(creator, f"hidden_{side}", visibility=registry_pb2.VISIBILITY_PRIVATE),
+            registry.licence(
+                creator,
+                license_id=f"deal_{side}",
+                asset_id=f"hidden_{side}",
+                buyer=host,
+                price_id=f"cost_{side}",
+            ),
+        ):
+            name = str(body.DESCRIPTOR.name)
+            request = getattr(registry_service_pb2, f"Create{name}Request")(
+                submitter="platform", **{name.lower(): body}
+            )
+            self._done("platform", f"RegistryService.Create{name}", request)
 
     def _record(self, side: str) -> None:
         """What host_a or host_b records of the works of creator_a or creator_b, and what the platform pays for it."""

@@ -30,11 +30,12 @@ def test_the_demonstration_shows_everything_and_leaves_nothing(tmp_path: Path, e
 
     assert (done.returncode, done.stderr) == (0, "")
     headings = [line for line in done.stdout.splitlines() if line[:1].isdigit()]
-    assert [heading.partition(".")[0] for heading in headings] == list("12345678")
+    assert [heading.partition(".")[0] for heading in headings] == list("123456789")
     assert f"{events:,} times" in done.stdout
+    assert "to answer from a work: covered by licence lic_standard" in done.stdout
     assert "receipt.bin: good (included)" in done.stdout
     assert "forged.bin: bad" in done.stdout
-    assert f"All {events + 2:,} entries are sound" in done.stdout
+    assert f"All {events + 28:,} entries are sound" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert processes_that_mention(str(tmp_path)) == []
 
@@ -49,8 +50,8 @@ def test_the_demonstration_answers_programs(tmp_path: Path) -> None:
         True,
         True,
     )
-    assert answer["size"] == 1202
-    assert answer["training_id"].startswith("pt_1_")
+    assert answer["size"] == 1228
+    assert answer["training_id"].startswith("pt_27_")
 
 
 def test_the_demonstration_fails_when_its_ledger_cannot_start(tmp_path: Path) -> None:

@@ -24,6 +24,12 @@ Done = subprocess.CompletedProcess[str]
 Program = Callable[..., Done]
 
 
+@pytest.fixture(scope="module")
+def shared_ledger(registry_ledger: LedgerProcess) -> LedgerProcess:
+    """What is registered here puts verdicts behind what others send: they share another ledger."""
+    return registry_ledger
+
+
 @pytest.fixture
 def program(
     shared_ledger: LedgerProcess,
@@ -72,6 +78,8 @@ def test_a_creator_is_registered_changed_and_ended(
     history = run(program, "creator", "history", name)["versions"]
 
     assert verify_receipt(kept.read_bytes(), shared_ledger.vkey).index == first["index"]
+    verified = program("verify", kept, "--key", shared_ledger.vkey).stdout
+    assert f"logged the creator record at index {first['index']}" in verified
     assert told["creator"] == {
         "creator_id": name,
         "replaces": first["etag"],
@@ -225,7 +233,7 @@ def test_a_licence_is_made_from_a_template(program: Program, ada: str) -> None:
 def test_a_licence_is_written_for_other_programs(
     program: Program, ada: str, tmp_path: Path, form: str
 ) -> None:
-    """The document goes to standard output or to a file, and what it leaves out to standard error."""
+    """The document goes to standard output or to a file, and what it leaves out to standard error, with a warning if that widens it."""
     name, file = f"{ada}-x", tmp_path / "document"
     grant = ("licence", "create", name, "--creator", ada, "--buyer", "acme", "--use", "training")
     run(program, *grant)
@@ -235,6 +243,7 @@ def test_a_licence_is_written_for_other_programs(
     told = run(program, *export, "-o", file)
 
     assert "acme" in printed.stderr
+    assert ("WARNING" in printed.stderr, told["widens"]) == (form == "rsl",) * 2
     assert printed.stdout.strip() == file.read_text().strip() == told["document"].strip()
 
 

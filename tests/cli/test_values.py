@@ -19,6 +19,7 @@ from counterfoil_cli.importing.values import (
     parse_text,
     parse_time_us,
     parse_whole,
+    parse_yes_no,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -303,3 +304,27 @@ def test_malformed_metadata_is_refused(cell: object) -> None:
         parse_metadata("metadata", cell)
 
     assert refused.value.field.startswith("metadata")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (True, True),
+        ("Yes", True),
+        ("1", True),
+        (1, True),
+        (False, False),
+        (" no ", False),
+        (0, False),
+    ],
+)
+def test_yes_and_no_are_read(value: object, told: bool) -> None:
+    """What means yes or no is read as that."""
+    assert parse_yes_no("non_commercial", value) is told
+
+
+@pytest.mark.parametrize("value", ["", "maybe", "2", 2, None, 1.0, ["true"], "ja"])
+def test_what_is_neither_yes_nor_no_is_refused(value: object) -> None:
+    """Nothing else is taken for either."""
+    with pytest.raises(RowError):
+        parse_yes_no("non_commercial", value)

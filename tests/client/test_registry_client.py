@@ -15,8 +15,16 @@ from counterfoil.v1.registry_pb2 import Asset, Creator, License, Price
 from counterfoil.v1.registry_service_pb2 import UseQuery
 from counterfoil_client import LedgerClient, LedgerError
 
+from ..support.ledger_process import LedgerProcess
+
 LISTED = registry_pb2.VISIBILITY_LISTED
 TRAINING = registry_pb2.USE_TRAINING
+
+
+@pytest.fixture(scope="module")
+def shared_ledger(registry_ledger: LedgerProcess) -> LedgerProcess:
+    """What is registered here puts verdicts behind what others send: they share another ledger."""
+    return registry_ledger
 
 
 @pytest.fixture

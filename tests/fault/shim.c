@@ -3,7 +3,7 @@
  * A plan is text, one directive a line (shim.py writes it):
  *
  *     under PATH          only files below PATH are touched
- *     trace PATH          each call on such a file is written there: number, call, file, bytes, result
+ *     trace PATH          each call on such a file is written there: number, call, path below the folder, result, action
  *     rule CALLS FILE WHEN ACTION ARGUMENT AFTER ALWAYS WHILE
  *
  * CALLS is a sum of the CALL_ bits, FILE the end of a path ("-" is any). The rule acts on the WHEN-th such call that comes
@@ -140,8 +140,9 @@ static ssize_t leave(struct call *c, ssize_t result) {
     if (c->kind && c->kind != CALL_SEND && trace_file >= 0) {
         int saved = errno;
         char line[PATH_SIZE + 128];
+        const char *below = c->path[strlen(under)] ? c->path + strlen(under) + 1 : ".";
         int size = snprintf(line, sizeof line, "%d %s%s %s %zd %d\n", __atomic_add_fetch(&call_number, 1, __ATOMIC_SEQ_CST),
-                            c->name, c->kind == CALL_META ? "/meta" : "", c->path, result, c->action);
+                            c->name, c->kind == CALL_META ? "/meta" : "", below, result, c->action);
         syscall(SYS_write, trace_file, line, size);
         errno = saved;
     }

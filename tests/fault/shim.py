@@ -79,7 +79,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that the shim saw on a file: META writes are named ``pwrite/meta``. ``action`` is 0 when it was left alone."""
+    """A call that the shim saw on a file, named by its path below the plan's folder.
+
+    META writes are named ``pwrite/meta``. ``action`` is 0 when the call was left alone.
+    """
 
     number: int
     name: str
@@ -92,7 +95,7 @@ def read_trace(path: Path) -> Iterator[Call]:
     """The calls in the order in which they ended."""
     for line in path.read_text().splitlines() if path.exists() else ():
         number, name, file, result, action = line.split(" ")
-        yield Call(int(number), name, Path(file).name, int(result), int(action))
+        yield Call(int(number), name, file, int(result), int(action))
 
 
 def build_shim(folder: Path) -> Path | None:

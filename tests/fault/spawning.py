@@ -193,7 +193,8 @@ class Server:
         return True
 
     def stop(self) -> int:
-        """Ask it to stop, and wait; the exit code."""
+        """Ask it to stop, if it has not ended by itself, and wait; the exit code."""
         assert self.child is not None
-        os.kill(self.child.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(self.child.pid, signal.SIGTERM)
         return self.child.wait()

@@ -23,12 +23,12 @@ def _answer(action: Action) -> tuple[Rule, ...]:
 
 
 STEPS: dict[str, tuple[Rule, ...]] = {
-    "before the pages": (Rule(Calls.WRITE, 1, _BEFORE, file="data.mdb"),),
-    "after some pages": (Rule(Calls.WRITE, 1, _AFTER, file="data.mdb"),),
-    "before the flush": (Rule(Calls.SYNC, 1, _BEFORE, file="data.mdb"),),
-    "after the flush": (Rule(Calls.SYNC, 1, _AFTER, file="data.mdb"),),
-    "before the meta page": (Rule(Calls.META, 1, _BEFORE, file="data.mdb"),),
-    "after the meta page": (Rule(Calls.META, 1, _AFTER, file="data.mdb"),),
+    "before the pages": (Rule(Calls.WRITE, 1, _BEFORE, file="store/data.mdb"),),
+    "after some pages": (Rule(Calls.WRITE, 1, _AFTER, file="store/data.mdb"),),
+    "before the flush": (Rule(Calls.SYNC, 1, _BEFORE, file="store/data.mdb"),),
+    "after the flush": (Rule(Calls.SYNC, 1, _AFTER, file="store/data.mdb"),),
+    "before the meta page": (Rule(Calls.META, 1, _BEFORE, file="store/data.mdb"),),
+    "after the meta page": (Rule(Calls.META, 1, _AFTER, file="store/data.mdb"),),
     "before the anchor": (Rule(Calls.WRITE, 1, _BEFORE, file="anchor"),),
     "after the anchor": (Rule(Calls.WRITE, 1, _AFTER, file="anchor"),),
     "before the anchor's flush": (Rule(Calls.SYNC, 1, _BEFORE, file="anchor"),),

@@ -63,7 +63,9 @@ class Fault:
     @property
     def survivable(self) -> bool:
         """Whether the server goes on: an interruption is nothing, and a full disk refuses one group."""
-        full = self.how == "ENOSPC" and self.file == "data.mdb" and self.calls is not Calls.META
+        full = (
+            self.how == "ENOSPC" and self.file == "store/data.mdb" and self.calls is not Calls.META
+        )
         return self.how == "EINTR" or full
 
     def __str__(self) -> str:

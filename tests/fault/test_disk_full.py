@@ -272,7 +272,7 @@ def test_a_failed_commit_ends_a_server_that_cannot_say_so(spawner: Spawner, tmp_
     """With the log's disk full too, a failed commit is answered and ends the server with its code, instead of hanging it."""
     (tmp_path / "other").mkdir()
     full = Full(spawner, tmp_path / "other" / "ledger")
-    rule = Rule(Calls.SYNC, 3, Action.ERROR, file="data.mdb")
+    rule = Rule(Calls.SYNC, 3, Action.ERROR, file="store/data.mdb")
     plan = Plan(full.directory, (rule,)).format()
     child = full.server.start(plan=plan, log=Path(os.devnull).with_name("full"))
     ledger: Any = full

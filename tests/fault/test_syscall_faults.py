@@ -18,16 +18,16 @@ SEED = 20260817
 SAMPLE = 20
 # One of each kind is always among them.
 CHOSEN = [
-    Fault(Calls.SYNC, "data.mdb", 1, "EIO"),
-    Fault(Calls.SYNC, "data.mdb", 1, "EINTR"),
-    Fault(Calls.SYNC, "data.mdb", 3, "EIO"),
-    Fault(Calls.SYNC, "data.mdb", 3, "EINTR"),
-    Fault(Calls.SYNC, "data.mdb", 3, "ENOSPC"),
-    Fault(Calls.META, "data.mdb", 2, "EIO"),
-    Fault(Calls.META, "data.mdb", 2, "ENOSPC"),
-    Fault(Calls.META, "data.mdb", 2, "short"),
-    Fault(Calls.WRITE, "data.mdb", 5, "ENOSPC"),
-    Fault(Calls.WRITE, "data.mdb", 5, "short"),
+    Fault(Calls.SYNC, "store/data.mdb", 1, "EIO"),
+    Fault(Calls.SYNC, "store/data.mdb", 1, "EINTR"),
+    Fault(Calls.SYNC, "store/data.mdb", 3, "EIO"),
+    Fault(Calls.SYNC, "store/data.mdb", 3, "EINTR"),
+    Fault(Calls.SYNC, "store/data.mdb", 3, "ENOSPC"),
+    Fault(Calls.META, "store/data.mdb", 2, "EIO"),
+    Fault(Calls.META, "store/data.mdb", 2, "ENOSPC"),
+    Fault(Calls.META, "store/data.mdb", 2, "short"),
+    Fault(Calls.WRITE, "store/data.mdb", 5, "ENOSPC"),
+    Fault(Calls.WRITE, "store/data.mdb", 5, "short"),
     Fault(Calls.WRITE, "anchor", 2, "short"),
     Fault(Calls.SYNC, "anchor", 2, "EIO"),
 ]
@@ -51,15 +51,15 @@ def calls(bench: Bench) -> list[Call]:
 
 def test_the_calls_of_a_commit_are_seen(calls: list[Call]) -> None:
     """Each batch costs one flush of pages, one meta page, one write and one flush of the anchor; a start flushes once."""
-    names = [(call.name, call.file) for call in calls]
-    assert names.count(("fdatasync", "data.mdb")) == BATCHES + 1
-    assert names.count(("pwrite/meta", "data.mdb")) == BATCHES
+    names = [(call.name, call.file) for call in calls if call.file in ("store/data.mdb", "anchor")]
+    assert names.count(("fdatasync", "store/data.mdb")) == BATCHES + 1
+    assert names.count(("pwrite/meta", "store/data.mdb")) == BATCHES
     assert names.count(("pwrite", "anchor")) == names.count(("fdatasync", "anchor")) == BATCHES
-    assert names[0] == ("fdatasync", "data.mdb")
+    assert names[0] == ("fdatasync", "store/data.mdb")
     last = [name for name in names if name[0] != "pwritev"][-4:]
     assert last == [
-        ("fdatasync", "data.mdb"),
-        ("pwrite/meta", "data.mdb"),
+        ("fdatasync", "store/data.mdb"),
+        ("pwrite/meta", "store/data.mdb"),
         ("pwrite", "anchor"),
         ("fdatasync", "anchor"),
     ]
@@ -87,7 +87,7 @@ def test_a_server_that_goes_on_after_a_failed_commit_is_found_out(
 ) -> None:
     """The negative control: taking a failed commit for a good one is seen at once, and later by the judge or by the anchor."""
     bench = Bench(spawner, tmp_path, sabotage="ignore_failed_commits")
-    fault = Fault(calls_of, "data.mdb", 3, "EIO")
+    fault = Fault(calls_of, "store/data.mdb", 3, "EIO")
     # Left alone it would serve for ever; the script ends it as one that survives.
     outcome = bench.run(fault, stop=True)
     assert outcome.hit is not None

@@ -244,11 +244,11 @@ def test_an_entry_of_an_unknown_kind_is_found(memory: Bench) -> None:
     """A batch that a faulty writer logged under a kind that nobody knows is named."""
     memory.add(memory.usage("a"))
     batch = memory.usage("b", "c")
-    memory.add(dataclasses.replace(batch, kind=dataclasses.replace(USAGE, number=9)))
+    memory.add(dataclasses.replace(batch, kind=dataclasses.replace(USAGE, number=99)))
     report = memory.fsck()
 
     assert ("leaf", 2) in {(fault.what, fault.index) for fault in report.problems}
-    assert "kind 9 is unknown" in {fault.detail for fault in report.problems}
+    assert "kind 99 is unknown" in {fault.detail for fault in report.problems}
 
 
 def test_a_time_that_went_back_is_found(memory: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from counterfoil.errors import IntegrityError, NotFound, OutcomeUnknown
 from counterfoil.log.fsck import Scrub
+from counterfoil.log.fsck import registry as fsck_registry
 from counterfoil.log.layout import REGISTRY
 from counterfoil.log.registry import (
     find_contesting,
@@ -165,6 +166,25 @@ def test_a_registry_of_all_rows_lost_is_named(memory: Bench) -> None:
         memory.delete(REGISTRY, key)
 
     assert len(memory.fsck().problems) == len(gone)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 5])
+def test_the_replay_may_take_many_transactions(
+    filled: Bench, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    """However little one transaction holds, each record is replayed once."""
+    monkeypatch.setattr(fsck_registry, "GROUP_RECORDS_MAX", at_a_time)
+    assert filled.fsck().problems == []
+
+    key = encode_key("object", 5, "ada")
+    value = rows(filled)[key]
+    filled.delete(REGISTRY, key)
+    try:
+        assert [fault.detail for fault in filled.fsck().problems] == [
+            "the row object 5 ada is missing"
+        ]
+    finally:
+        filled.put(REGISTRY, key, value)
 
 
 def test_the_scrub_finds_what_is_missing(filled: Bench) -> None:

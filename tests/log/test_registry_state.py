@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from counterfoil.errors import NotFound
+from counterfoil.errors import NotFound, StartupError
+from counterfoil.log import SPACES
+from counterfoil.log.layout import REGISTRY
 from counterfoil.log.registry import list_objects, read_history, read_newest, read_state_at
 from counterfoil.record import ASSET, CREATOR, LICENSE, PRICE, Kind
 from counterfoil.record.agreed import license_scope
+from counterfoil.store import open_store
 
+from . import bench
 from .bench import START_US, Bench
 from .registering import (
     DAY_US,
@@ -142,7 +148,7 @@ LISTS: tuple[tuple[Kind, tuple[str, ...], list[str]], ...] = (
     (LICENSE, license_scope("ada", "novel", "acme"), ["l1"]),
     (LICENSE, license_scope("ada", "novel", ""), []),
     (LICENSE, license_scope("ada", "", ""), ["l2"]),
-    (LICENSE, ("buyer", ""), []),
+    (LICENSE, ("buyer", ""), ["l2"]),
 )
 
 
@@ -172,3 +178,24 @@ def test_the_registry_survives_a_restart(memory: Bench) -> None:
     add(memory, asset("another"))
     add(memory, price("own", "ada"))
     assert memory.fsck().sound
+
+
+def test_a_store_from_before_the_registry_gets_its_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened to be read only it says what to do; opened for writing it has an empty registry, and all is well."""
+    monkeypatch.setattr(bench, "SPACES", tuple(space for space in SPACES if space != REGISTRY))
+    old = Bench("lmdb:", tmp_path)
+    old.add(old.usage("e"))
+    old.store.close()
+    monkeypatch.undo()
+    url = f"lmdb:{old.store_path}"
+
+    with pytest.raises(StartupError, match="no 'registry'; open it for writing once"):
+        open_store(url, SPACES, read_only=True)
+
+    old.restart()
+    assert old.fsck().sound
+    fill(old)
+    assert old.fsck().sound
+    old.close()

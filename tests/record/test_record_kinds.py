@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from counterfoil import entry
+from counterfoil.__main__ import _KINDS
 from counterfoil.limits import (
     ARTIFACTS_MAX,
     ATTRIBUTIONS_MAX,
@@ -341,3 +342,8 @@ def test_a_large_event_is_refused() -> None:
     assert USAGE.message.FromString(padded) == body
     assert faults(USAGE, body, padded) == []
     assert faults(USAGE, body, padded + field_varint(6, 30)) == [("events", problem.TOO_LARGE)]
+
+
+def test_the_verifier_names_every_kind() -> None:
+    """The base install, which knows no bodies, calls each kind by its name."""
+    assert {kind.number: kind.name for kind in KINDS} == _KINDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,17 @@ from counterfoil.v1 import record_pb2, registry_pb2
 from counterfoil.v1 import registry_service_pb2 as service
 from counterfoil_server.registry import finder as module
 
+from ..support.ledger_process import LedgerProcess
 from .edge import SECOND_US, Edge, expect_invalid, fresh, now_us, refused
 from .registry import RegistryEdge, asset, creator, licence, price, use
 
 NO_LICENSE = service.COVERAGE_FAULT_NO_LICENSE
+
+
+@pytest.fixture(scope="module")
+def shared_ledger(registry_ledger: LedgerProcess) -> LedgerProcess:
+    """What is registered here puts verdicts behind what others send: they share another ledger."""
+    return registry_ledger
 
 
 @dataclass
@@ -229,7 +237,8 @@ def test_each_object_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "read_over_time",
         lambda _snapshot, kind, name, *_times: read.append((kind.name, name)),
     )
-    finder = module.Finder(None, [1])  # type: ignore[arg-type]
+    nowhere: Any = SimpleNamespace(snapshot=None)
+    finder = module.Finder(nowhere, [1])
     for buyer in "abc":
         finder.find(Question("nothing", buyer, 1))
 

@@ -17,6 +17,12 @@ COUNT = 12
 
 
 @pytest.fixture(scope="module")
+def shared_ledger(registry_ledger: LedgerProcess) -> LedgerProcess:
+    """What is registered here puts verdicts behind what others send: they share another ledger."""
+    return registry_ledger
+
+
+@pytest.fixture(scope="module")
 def filled(own_ledger: LedgerProcess) -> Iterator[RegistryEdge]:
     """Creators, assets, licences and prices, each in the order of its number, and one creator of many versions."""
     with connected(own_ledger) as edge:

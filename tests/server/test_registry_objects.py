@@ -24,6 +24,12 @@ NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
 
 @pytest.fixture(scope="module")
+def shared_ledger(registry_ledger: LedgerProcess) -> LedgerProcess:
+    """What is registered here puts verdicts behind what others send: they share another ledger."""
+    return registry_ledger
+
+
+@pytest.fixture(scope="module")
 def registry(edge: Edge) -> RegistryEdge:
     """The registry of the ledger that all tests share."""
     return RegistryEdge(edge)

@@ -22,6 +22,12 @@ CALLERS = 16
 ROUNDS = 4
 
 
+@pytest.fixture(scope="module")
+def shared_ledger(registry_ledger: LedgerProcess) -> LedgerProcess:
+    """What is registered here puts verdicts behind what others send: they share another ledger."""
+    return registry_ledger
+
+
 @pytest.fixture
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
     """A fresh ledger with two workers."""

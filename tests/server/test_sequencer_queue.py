@@ -21,6 +21,7 @@ class Batch:
 
     def __init__(self, records: int = 1) -> None:
         self.bodies = Packed.of([b"body"] * records)
+        self.weight = records
 
 
 class HeldLog:

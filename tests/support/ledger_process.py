@@ -3,6 +3,7 @@
 Fixtures (tests/conftest.py makes them known everywhere):
 
     ledger          a fresh ledger for one test, serving
+    registry_ledger another one, for tests that register something
     shared_ledger   one ledger for the whole session, serving, for tests that do not care what else is in it
 """
 
@@ -182,3 +183,9 @@ def _serving(directory: Path) -> Iterator[LedgerProcess]:
         yield process
     finally:
         process.close()
+
+
+@pytest.fixture(scope="session")
+def registry_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
+    """A ledger like it, for tests that register something: behind what comes in afterwards stand verdicts."""
+    yield from _serving(tmp_path_factory.mktemp("registry") / "ledger")

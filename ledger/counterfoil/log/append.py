@@ -2,7 +2,7 @@
 
 The order is fixed (docs/ARCHITECTURE.md follows one append from end to end):
 
-    prepare -> transaction (duplicates, sequence, chain, tree, catalog, sign, store checkpoint)
+    prepare -> transaction (duplicates, sequence, registry, chain, tree, catalog, sign, store checkpoint)
             -> durable commit -> verify own signature -> advance the anchor -> answer
 
 :func:`append_group` is the inside of the transaction. It reads nothing but the transaction and its arguments, so that a
@@ -157,9 +157,10 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
             field=str(conflict.field),
             original_index=conflict.index,
         )
-    registry = Registry(group.transaction, group.transaction)
     if batch.change is not None and positions:
-        registry.check(batch.change, group.time_us, exclusive=batch.exclusive)
+        Registry(group.transaction, group.transaction).check(
+            batch.change, group.time_us, exclusive=batch.exclusive
+        )
     seen.remember(batch, suspects, positions, first)
     if batch.stream_id:
         _advance_stream(group.transaction, batch)
@@ -169,7 +170,8 @@ def _append_batch(group: _Group, batch: Batch, suspects: Sequence[Suspect], seen
         batch = reduce_batch(batch, positions)
     head, hashes = _log(group, batch)
     if batch.change is not None:
-        registry.apply(batch.change, head.first, group.time_us)
+        rows = Registry(group.transaction, group.transaction)
+        rows.apply(batch.change, head.first, group.time_us)
     if batch.assessment is not None:
         # What is said about the records goes with them: neither is ever there without the other.
         _log(group, batch.assessment.entry)

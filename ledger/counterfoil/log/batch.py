@@ -49,6 +49,11 @@ class Batch:
     change: Change | None = None
     exclusive: bool = False
 
+    @property
+    def weight(self) -> int:
+        """How much it is for a group commit: its records, and the fingerprints that get rows of their own."""
+        return len(self.bodies) + (len(self.change.contents) if self.change else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:

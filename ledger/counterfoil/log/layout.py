@@ -47,7 +47,7 @@ SECRET_KEY: Final = b"secret"
 # version, kind, first index, count, batch first index, batch count, time, previous, salt seed,
 # stream sequence, and the sizes of the record prefix and the stream id; a checksum over the head ends the value
 _HEAD = struct.Struct("<BB2xQIQIQ32s32sQHH")
-_CHECKSUM_SIZE = 8
+CHECKSUM_SIZE = 8
 _END_SIZE = 4
 # What a record adds to a part beside its body: leaf hash, commitment, salt, and where its body ends.
 RECORD_OVERHEAD: Final = 2 * HASH_SIZE + SALT_SIZE + _END_SIZE
@@ -73,7 +73,7 @@ def parse_index_key(key: bytes) -> tuple[int, ...]:
 
 def checksum(data: bytes | memoryview) -> bytes:
     """Eight bytes that tell rot in small values, which no leaf vouches for, before anything is built on them."""
-    return sha256(data).digest()[:_CHECKSUM_SIZE]
+    return sha256(data).digest()[:CHECKSUM_SIZE]
 
 
 def seal(value: bytes) -> bytes:
@@ -87,8 +87,8 @@ def unseal(value: bytes | memoryview, name: str) -> bytes:
     Raises:
         IntegrityError: it has changed since it was written.
     """
-    inside = bytes(value[:-_CHECKSUM_SIZE])
-    if len(value) < _CHECKSUM_SIZE or seal(inside) != value:
+    inside = bytes(value[:-CHECKSUM_SIZE])
+    if len(value) < CHECKSUM_SIZE or seal(inside) != value:
         raise IntegrityError(f"the stored {name} is damaged; run fsck")
     return inside
 
@@ -198,7 +198,7 @@ class BatchPart:
         self._salts_at = self._commitments_at + HASH_SIZE * count
         self._ends_at = self._salts_at + SALT_SIZE * count
         self._bodies_at = self._ends_at + _END_SIZE * count
-        self._bodies_end = len(view) - _CHECKSUM_SIZE
+        self._bodies_end = len(view) - CHECKSUM_SIZE
         sound = (
             (version, first) == (FORMAT_VERSION, self.first)
             and count > 0

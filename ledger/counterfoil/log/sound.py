@@ -33,7 +33,9 @@ def marks_of(snapshot: Snapshot, number: int, checksums: bytes) -> bytearray:
     key = (number, checksums)
     marks = snapshot.marks.get(key)
     return (
-        snapshot.marks.setdefault(key, bytearray(len(checksums) // 8)) if marks is None else marks
+        snapshot.marks.setdefault(key, bytearray(len(checksums) // CHECKSUM_SIZE))
+        if marks is None
+        else marks
     )
 
 

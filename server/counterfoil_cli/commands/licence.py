@@ -109,9 +109,14 @@ def export(
     if output is not None:
         write_file(output, answer.document.encode())
     if json:
-        emit({**to_json(answer), "file": str(output) if output else None})
+        emit({**to_json(answer), "widens": answer.widens, "file": str(output) if output else None})
         return
     if output is None:
         say(answer.document.removesuffix("\n"))
+    if answer.widens:
+        note(
+            f"WARNING: this document allows more than licence {licence_id} does, because {form.value} cannot state some of "
+            "its limits. Give it to those who know the licence; published, it would be an offer to everybody."
+        )
     if answer.left_out:
         note(f"{form.value} has no place for: {', '.join(answer.left_out)}")

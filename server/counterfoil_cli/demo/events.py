@@ -20,7 +20,8 @@ _ACTIONS: Final = (
     "image.generation",
 )
 _REGIONS: Final = ("eu-central", "eu-north", "us-east", "ap-south")
-_ASSETS: Final = tuple(f"asset_{number:03d}" for number in range(1, 25))
+ASSETS: Final = tuple(f"asset_{number:03d}" for number in range(1, 25))
+LICENSE: Final = "lic_standard"
 _CONSUMERS: Final = 400
 _SHARED_PPM: Final = (700_000, 300_000)
 
@@ -42,7 +43,7 @@ def make_events(count: int, training_id: str, first_us: int, last_us: int) -> li
 
 
 def _event(number: int, draw: bytes, training_id: str, time_us: int) -> UsageEvent:
-    asset, other = _ASSETS[draw[0] % len(_ASSETS)], _ASSETS[draw[1] % len(_ASSETS)]
+    asset, other = ASSETS[draw[0] % len(ASSETS)], ASSETS[draw[1] % len(ASSETS)]
     shares = () if asset == other or draw[1] % 4 else zip((asset, other), _SHARED_PPM, strict=True)
     return UsageEvent(
         event_id=f"demo-{number:07d}",
@@ -52,7 +53,7 @@ def _event(number: int, draw: bytes, training_id: str, time_us: int) -> UsageEve
         output_tokens=_tokens(draw[5], draw[6], 1024),
         receipt_ref=training_id,
         asset_id=asset,
-        license_id="lic_standard",
+        license_id=LICENSE,
         consumer_id=f"consumer_{int.from_bytes(draw[7:9], 'big') % _CONSUMERS:03d}",
         action=_ACTIONS[draw[9] % len(_ACTIONS)],
         attributions=[

@@ -1,7 +1,7 @@
 """The demonstration, step by step, in words for somebody who sees a ledger for the first time."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 from counterfoil.v1.access_service_pb2 import ROLE_HOST, Principal
 from counterfoil.v1.record_pb2 import Artifact, ProofOfTraining, UsageEvent
 from counterfoil_cli.console import CommandError
+from counterfoil_cli.demo import agreement
 from counterfoil_cli.demo.events import in_batches, make_events
 from counterfoil_cli.demo.process import make_ledger, run_program, run_verifier, running_ledger
 from counterfoil_cli.fingerprint import fingerprint_files, total_size_bytes
@@ -61,16 +62,22 @@ def tell_story(events: int, say: Say) -> dict[str, Any]:
         say(f"   Anybody can check what it signs with this public key: {vkey}")
         with running_ledger(directory, folder / "server.log") as address:
             say(f"   It runs as a process of its own at {address}.")
-            api_key = _let_in_host(address, vkey, operator_key)
-            say(
-                f"   Its operator has let in {_SUBMITTER}, a model host, which got a key of its own."
-            )
-            say("   With that it can write in its own name, and see its own records.")
+            files = _fingerprint_own_source()
+            with LedgerClient(
+                address, trust=vkey, submitter="demo", api_key=operator_key
+            ) as operator:
+                api_key = _let_in_host(operator)
+                say(
+                    f"   Its operator has let in {_SUBMITTER}, a model host, which got a key of its own."
+                )
+                say("   With that it can write in its own name, and see its own records.")
+                registered = _agree(operator, files, say)
             with LedgerClient(address, trust=vkey, submitter=_SUBMITTER, api_key=api_key) as client:
-                answer = _use(client, events, say)
+                answer = {"registered": registered, **_cover(client, say)}
+                answer |= _use(client, events, files, say)
                 answer |= _check(client, events // 2, folder, vkey, say)
         say("")
-        say("8. The operator's own check.")
+        say("9. The operator's own check.")
         say("   The ledger has stopped. fsck rebuilds everything from the entries and compares.")
         answer |= _fsck(directory)
         say(f"   All {answer['size']:,} entries are sound.")
@@ -83,29 +90,45 @@ def tell_story(events: int, say: Say) -> dict[str, Any]:
     return answer
 
 
-def _let_in_host(address: str, vkey: str, operator_key: str) -> str:
+def _let_in_host(operator: LedgerClient) -> str:
     """Make a principal for the host that the story is about; returns its key."""
     host = Principal(principal_id=_SUBMITTER, role=ROLE_HOST, tenant=_SUBMITTER)
-    with LedgerClient(address, trust=vkey, api_key=operator_key) as client:
-        client.access.create_principal(host)
-        return client.access.create_key(_SUBMITTER).api_key
+    operator.access.create_principal(host)
+    return operator.access.create_key(_SUBMITTER).api_key
 
 
-def _use(client: LedgerClient, events: int, say: Say) -> dict[str, Any]:
+def _agree(operator: LedgerClient, files: Sequence[Artifact], say: Say) -> int:
+    """Register what may be done with whose works; returns how many records that made."""
+    say("")
+    say("2. A creator's works are registered, and a licence for them.")
+    registered = agreement.register(operator, _SUBMITTER, files)
+    say(
+        f"   {len(files)} files were fingerprinted here (SHA-256 and BLAKE3); only fingerprints were sent."
+    )
+    say(f"   {agreement.CREATOR} lets {_SUBMITTER} train with them and answer from them.")
+    return registered
+
+
+def _cover(client: LedgerClient, say: Say) -> dict[str, Any]:
+    """Ask, as the host, whether uses are covered."""
+    may, may_not = agreement.check(client, _SUBMITTER)
+    say("   Before it uses anything the host asks whether that is covered:")
+    say(f"   | to answer from a work: {may}")
+    say(f"   | to show a work: {may_not}")
+    return {"coverage_checked": True}
+
+
+def _use(client: LedgerClient, events: int, files: Sequence[Artifact], say: Say) -> dict[str, Any]:
     """Record a training, then the use of the model, then the same use again."""
     say("")
-    say("2. A creator's work goes into a model.")
-    training, files = _own_sources()
-    recorded = client.record_training(training)
-    say(
-        f"   {files} files were fingerprinted here (SHA-256 and BLAKE3); only fingerprints were sent."
-    )
+    say("3. A creator's work goes into a model.")
+    recorded = client.record_training(_make_training(files))
     say(
         f"   The ledger recorded who says so and when: {recorded.training_id}, entry {recorded.index}."
     )
 
     say("")
-    say(f"3. The model is used {events:,} times.")
+    say(f"4. The model is used {events:,} times.")
     last_us = now_us()
     messages = make_events(events, recorded.training_id, last_us - _HOUR_US, last_us)
     bodies = [message.SerializeToString(deterministic=True) for message in messages]
@@ -121,7 +144,7 @@ def _use(client: LedgerClient, events: int, say: Say) -> dict[str, Any]:
     say(f"   their state is: {', '.join(sorted(streamed.states))} in the signed tree.")
 
     say("")
-    say("4. An answer gets lost on the way, so the host sends its first batch again.")
+    say("5. An answer gets lost on the way, so the host sends its first batch again.")
     again = client.append_usage(bodies[:_BATCH_EVENTS])
     if again.accepted or again.duplicates != min(events, _BATCH_EVENTS):
         raise CommandError("events that were sent again were counted again")
@@ -135,30 +158,33 @@ def _use(client: LedgerClient, events: int, say: Say) -> dict[str, Any]:
     }
 
 
-def _own_sources() -> tuple[ProofOfTraining, int]:
-    """A proof of training for real files: this program's own source."""
+def _fingerprint_own_source() -> list[Artifact]:
+    """Real files: this program's own source."""
     folder = Path(__file__).resolve().parents[1]
     paths = sorted(folder.rglob("*.py"))
     with progress("   Fingerprinting", total_size_bytes(paths), in_bytes=True) as advance:
         prints = fingerprint_files(paths, advance)
-    training = ProofOfTraining(
+    return [
+        Artifact(
+            name=each.path.relative_to(folder).as_posix(),
+            size_bytes=each.size_bytes,
+            sha256=each.sha256,
+            blake3=each.blake3,
+        )
+        for each in prints
+    ]
+
+
+def _make_training(files: Sequence[Artifact]) -> ProofOfTraining:
+    return ProofOfTraining(
         dataset_id="ds_counterfoil_source",
-        creator_id="creator_demo",
+        creator_id=agreement.CREATOR,
         model_id="atlas-large-2",
         license="Apache-2.0",
         portion_used_ppm=1_000_000,
         notes="A demonstration with the source of the command line.",
-        artifacts=[
-            Artifact(
-                name=each.path.relative_to(folder).as_posix(),
-                size_bytes=each.size_bytes,
-                sha256=each.sha256,
-                blake3=each.blake3,
-            )
-            for each in prints
-        ],
+        artifacts=files,
     )
-    return training, len(paths)
 
 
 def _stream(client: LedgerClient, bodies: list[bytes], stream_id: str, what: str) -> _Streamed:
@@ -178,7 +204,7 @@ def _stream(client: LedgerClient, bodies: list[bytes], stream_id: str, what: str
 def _check(client: LedgerClient, number: int, folder: Path, vkey: str, say: Say) -> dict[str, Any]:
     """Fetch one receipt, verify it as a stranger would, then change one byte of it."""
     say("")
-    say("5. One of those events is disputed. Its receipt is fetched.")
+    say("6. One of those events is disputed. Its receipt is fetched.")
     event = client.usage_event(f"demo-{number:07d}")
     receipt = folder / "receipt.bin"
     receipt.write_bytes(client.receipt(str(event.index), "binary"))
@@ -188,7 +214,7 @@ def _check(client: LedgerClient, number: int, folder: Path, vkey: str, say: Say)
     )
 
     say("")
-    say("6. A stranger checks it: no ledger, no network, none of the server's code.")
+    say("7. A stranger checks it: no ledger, no network, none of the server's code.")
     good = run_verifier(str(receipt), "--key", vkey)
     if good.code != 0:
         raise CommandError(f"the verifier refused a good receipt: {good.output.strip()}")
@@ -196,7 +222,7 @@ def _check(client: LedgerClient, number: int, folder: Path, vkey: str, say: Say)
 
     say("")
     used_tokens = event.event.output_tokens
-    say(f"7. Somebody changes one byte of it: {used_tokens} tokens out become {used_tokens ^ 1}.")
+    say(f"8. Somebody changes one byte of it: {used_tokens} tokens out become {used_tokens ^ 1}.")
     forged = folder / "forged.bin"
     forged.write_bytes(_forge(receipt.read_bytes(), event.event))
     bad = run_verifier(str(forged), "--key", vkey)

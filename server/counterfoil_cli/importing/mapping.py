@@ -24,6 +24,7 @@ from counterfoil_cli.importing.values import (
     parse_text,
     parse_time_us,
     parse_whole,
+    parse_yes_no,
 )
 
 Parser = Callable[[str, object], Any]
@@ -45,6 +46,8 @@ TARGETS: Final[Mapping[str, Parser]] = {
     "attributions": parse_attributions,
     "consents": parse_consents,
     "metadata": parse_metadata,
+    "territory": parse_text,
+    "non_commercial": parse_yes_no,
 }
 METADATA_PREFIX: Final = "metadata."
 _TIMES: Final = frozenset({"event_time", "event_time_us"})

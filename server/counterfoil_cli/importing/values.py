@@ -162,6 +162,19 @@ def parse_metadata(target: str, value: object) -> dict[str, str]:
     }
 
 
+def parse_yes_no(target: str, value: object) -> bool:
+    """Yes or no: a JSON boolean, or true, yes or 1, and false, no or 0, in any case.
+
+    Raises:
+        RowError: FIELD_MALFORMED.
+    """
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    told = known.get(str(value).strip().lower()) if isinstance(value, str | bool | int) else None
+    if told is None:
+        raise RowError(MALFORMED, target, f"{show(value)} is neither true nor false")
+    return told
+
+
 def parse_consents(target: str, value: object) -> list[int]:
     """Consent flags: names in a JSON list, or in text between commas, semicolons, bars or spaces.
 

@@ -10,6 +10,9 @@ from counterfoil.record import ASSET, CREATOR, LICENSE, PRICE, History, Kind
 from counterfoil.record.agreed import license_scope
 from counterfoil.store import Snapshot
 
+Histories = dict[tuple[int, str], History | None]
+"""Objects over time, by kind and id."""
+
 
 class Finder:
     """What the registry has about uses. Each object is read once, however many uses name it.
@@ -22,16 +25,19 @@ class Finder:
         snapshot: Snapshot,
         times_us: Collection[int],
         sees: Callable[[Kind, Any], bool] = lambda _kind, _body: True,
+        histories: Histories | None = None,
     ) -> None:
         """Read from a snapshot, and no longer than it is open, what counted at some times.
 
         Args:
             sees: whether whoever asks sees an object whose newest version says this; what is not seen is not there.
+            histories: what was read before about the same times, and where what is read now goes; good for as long as the
+                registry is the same.
         """
         self._snapshot = snapshot
         self._sees = sees
         self._first_us, self._last_us = min(times_us, default=0), max(times_us, default=0)
-        self._histories: dict[tuple[int, str], History | None] = {}
+        self._histories: Histories = {} if histories is None else histories
 
     def find(self, question: Question) -> Known:
         """What there is about a question."""

@@ -7,11 +7,13 @@ checked in the same memory. On the way each record must be one that the rules ac
 from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from counterfoil.errors import IntegrityError
+from counterfoil.limits import GROUP_RECORDS_MAX
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import BATCH, REGISTRY, BatchPart, index_key
 from counterfoil.log.registry import Registry
@@ -47,10 +49,12 @@ class RegistryCheck:
     def replay(self, snapshot: Snapshot) -> None:
         """Apply what was noted since the last time, as the snapshot has it."""
         noted, self._noted = self._noted, array(_INDEX)
-        if noted and self._complete:
+        begin = 0
+        while begin < len(noted) and self._complete:
             if self._store is None:
                 self._store = self._make_store()
-            self._store.transact(lambda rows: self._replay(rows, snapshot, noted))
+            apply = partial(self._replay, snapshot=snapshot, indexes=noted, begin=begin)
+            begin = self._store.transact(apply)
 
     def _make_store(self) -> Store:
         folder = self._closing.enter_context(TemporaryDirectory(prefix="counterfoil-fsck-"))
@@ -58,9 +62,14 @@ class RegistryCheck:
         self._closing.callback(store.close)
         return store
 
-    def _replay(self, rows: Transaction, snapshot: Snapshot, indexes: "array[int]") -> None:
+    def _replay(
+        self, rows: Transaction, snapshot: Snapshot, indexes: "array[int]", begin: int
+    ) -> int:
+        """Apply records from one place on, as many as one transaction should hold; the place behind them."""
         registry = Registry(rows, snapshot)
-        for index in indexes:
+        weight = 0
+        for at in range(begin, len(indexes)):
+            index = indexes[at]
             try:
                 entry, change = read_change(snapshot, index)
                 registry.check(change, entry.leaf.time_us)
@@ -71,7 +80,11 @@ class RegistryCheck:
                 told = f"{error}; the rows that follow from it were not checked"
                 self._report.add(index, "registry", told)
                 self._complete = False
-                return
+                break
+            weight += 1 + len(change.contents)
+            if weight >= GROUP_RECORDS_MAX:
+                return at + 1
+        return len(indexes)
 
     def compare(self, snapshot: Snapshot, size: int) -> None:
         """Compare with the rows of a snapshot, in which the log may have gone on beyond ``size``."""

@@ -8,7 +8,7 @@ from counterfoil.errors import (
     VersionMismatch,
 )
 from counterfoil.limits import VERSIONS_MAX
-from counterfoil.log.registry.contents import find_stranger, replace_contents
+from counterfoil.log.registry.contents import is_held_by_others, replace_contents
 from counterfoil.log.registry.read import kind_of, read_change
 from counterfoil.log.registry.rows import (
     LISTED,
@@ -127,8 +127,7 @@ class Registry:
 
     def _check_contents(self, change: Change, before: Change | None) -> None:
         for fingerprint in sorted(change.contents - (before.contents if before else frozenset())):
-            holder = find_stranger(self._rows, fingerprint, change.owner)
-            if holder is not None:
+            if is_held_by_others(self._rows, fingerprint, change.owner):
                 algorithm, digest = fingerprint
                 told = f"content {algorithm}:{digest.hex()} is registered by another creator"
                 raise AlreadyExists(told, reason="CONTENT_REGISTERED", field="contents")

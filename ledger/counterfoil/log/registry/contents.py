@@ -1,7 +1,7 @@
 """The same content under several creators: who holds which fingerprint, and which assets are contested.
 
-A fingerprint is shared when assets of two creators hold it. Its rows are ordered by creator, so that the first and the
-last tell: however many hold it, that costs two looks. An asset with a shared fingerprint is contested; how many it has is
+A fingerprint is shared when assets of two creators hold it. Its rows are ordered by creator, so that those of one are
+jumped over: however many hold it, that costs three looks. An asset with a shared fingerprint is contested; how many it has is
 counted, so that the contested ones are listed without looking at the others.
 """
 
@@ -25,11 +25,10 @@ Holder = tuple[str, int, str]
 
 
 def find_holders(
-    snapshot: Snapshot, fingerprint: Print, *, limit: int | None = None, reverse: bool = False
+    snapshot: Snapshot, fingerprint: Print, but: str | None = None
 ) -> Iterator[Holder]:
-    """The assets with a fingerprint, by creator and number."""
-    rows = scan_below(snapshot, (CONTENT, *fingerprint), limit=limit, reverse=reverse)
-    for rest, value in rows:
+    """The assets with a fingerprint, by creator and number; without those of one creator, when one is named."""
+    for rest, value in scan_below(snapshot, (CONTENT, *fingerprint), but=but):
         match rest:
             case (str(owner), int(number)):
                 yield owner, number, value.decode()
@@ -37,13 +36,9 @@ def find_holders(
                 raise IntegrityError("a key of the registry is damaged; run fsck")
 
 
-def find_stranger(snapshot: Snapshot, fingerprint: Print, owner: str) -> Holder | None:
-    """An asset of another creator with a fingerprint, or None."""
-    for reverse in (False, True):
-        for holder in find_holders(snapshot, fingerprint, limit=1, reverse=reverse):
-            if holder[0] != owner:
-                return holder
-    return None
+def is_held_by_others(snapshot: Snapshot, fingerprint: Print, owner: str) -> bool:
+    """Whether an asset of another creator has a fingerprint."""
+    return any(True for _ in find_holders(snapshot, fingerprint, but=owner))
 
 
 def is_contested(snapshot: Snapshot, number: int) -> bool:
@@ -88,9 +83,8 @@ def _release(transaction: Transaction, holder: Holder, fingerprint: Print) -> No
 
 
 def _is_shared(snapshot: Snapshot, fingerprint: Print) -> bool:
-    for owner, _, _ in find_holders(snapshot, fingerprint, limit=1):
-        return find_stranger(snapshot, fingerprint, owner) is not None
-    return False
+    first = next(find_holders(snapshot, fingerprint), None)
+    return first is not None and is_held_by_others(snapshot, fingerprint, first[0])
 
 
 def _count(transaction: Transaction, holder: Holder, more: int) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from counterfoil.errors import IntegrityError, NotFound
 from counterfoil.log.read import Entry, read_logged
-from counterfoil.log.registry.contents import find_holders, find_stranger, is_contested
+from counterfoil.log.registry.contents import find_holders, is_contested
 from counterfoil.log.registry.rows import (
     CONTENT,
     CONTESTED,
@@ -147,12 +147,10 @@ def find_contesting(snapshot: Snapshot, state: ObjectState, limit: int) -> list[
     change = state.version.change
     found: set[str] = set()
     for fingerprint in sorted(change.contents):
-        if find_stranger(snapshot, fingerprint, change.owner) is None:
-            continue
         others = (
             asset_id
-            for owner, _, asset_id in find_holders(snapshot, fingerprint)
-            if owner != change.owner and asset_id not in found
+            for _, _, asset_id in find_holders(snapshot, fingerprint, but=change.owner)
+            if asset_id not in found
         )
         found.update(islice(others, limit - len(found)))
         if len(found) == limit:

@@ -13,10 +13,11 @@ answered from.
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Final
 
 from counterfoil.errors import IntegrityError
-from counterfoil.log.layout import REGISTRY, checksum, parse_index_key
+from counterfoil.log.layout import CHECKSUM_SIZE, REGISTRY, checksum, parse_index_key
 from counterfoil.store import Part, Snapshot, Transaction, decode_key, encode_key, prefix_end
 
 OBJECT: Final = "object"
@@ -27,7 +28,6 @@ _NEWEST: Final = encode_key("newest")
 
 _VERSION = struct.Struct("<QQB")
 _ENDS: Final = 1
-_CHECKSUM_SIZE: Final = 8
 # Above every index of an entry.
 _NUMBER_END: Final = (1 << 64) - 1
 
@@ -110,12 +110,21 @@ def scan_numbers(
 
 
 def scan_below(
-    snapshot: Snapshot, texts: Sequence[Part], *, limit: int | None = None, reverse: bool = False
+    snapshot: Snapshot, texts: Sequence[Part], *, but: Part | None = None, limit: int | None = None
 ) -> Iterator[tuple[tuple[Part, ...], bytes]]:
-    """The rest of the key, and the value, of each row whose key begins with these texts."""
+    """The rest of the key, and the value, of each row whose key begins with these texts.
+
+    Args:
+        but: rows that go on with this are jumped over, however many there are. limit: at most so many rows.
+    """
     prefix = encode_key(*texts)
-    rows = snapshot.scan(REGISTRY, prefix, prefix_end(prefix), limit=limit, reverse=reverse)
-    for key, value in rows:
+    start, end = prefix, prefix_end(prefix)
+    ranges = [(start, end)]
+    if but is not None:
+        left_out = encode_key(*texts, but)
+        ranges = [(start, left_out), (prefix_end(left_out) or left_out, end)]
+    rows = chain.from_iterable(snapshot.scan(REGISTRY, *bounds) for bounds in ranges)
+    for key, value in islice(rows, limit):
         inside = check_row(key, value)
         yield decode_key(key)[len(texts) :], inside
 
@@ -131,8 +140,8 @@ def check_row(key: bytes, value: memoryview) -> bytes:
     Raises:
         IntegrityError: key or value have changed since they were written.
     """
-    inside = bytes(value[:-_CHECKSUM_SIZE])
-    if len(value) < _CHECKSUM_SIZE or checksum(key + inside) != value[-_CHECKSUM_SIZE:]:
+    inside = bytes(value[:-CHECKSUM_SIZE])
+    if len(value) < CHECKSUM_SIZE or checksum(key + inside) != value[-CHECKSUM_SIZE:]:
         raise IntegrityError("a row of the registry is damaged; run fsck")
     return inside
 
