@@ -31,6 +31,7 @@ from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
 from counterfoil_server.access.door import Door, is_loopback, open_ops, refuse_stranger_addresses
 from counterfoil_server.assessing import Assessor
+from counterfoil_server.assessing.pacing import Pacing
 from counterfoil_server.clock import now_us
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import (
@@ -142,6 +143,7 @@ async def _run(
 
     sequencer = Sequencer(log, fail)
     assessor, pages = Assessor(log, settings), Pages(log.secret)
+    pacing = Pacing(door.ops, assessor.pace)
     ledger = Ledger(settings, log, sequencer, pages, assessor, door.ops, door.tokens)
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
     scrubbing = _start_scrub(settings, log) if first and settings.scrub_period_s else None
@@ -178,6 +180,7 @@ async def _run(
     draining = asyncio.gather(server.stop(DRAIN_S), *(each.stop() for each in http))
     await sequencer.stop()
     await draining
+    await pacing.close()
     await door.close()
     if compaction is not None:
         await asyncio.to_thread(compaction.stop)
