@@ -3,7 +3,7 @@
 DIR/counterfoil.toml   settings, for people to edit
 DIR/signing.key        the log's private key, mode 0600
 DIR/signing_keys.toml  where its keys lie, once it has changed one
-DIR/token.key          the private key of access tokens, mode 0600
+DIR/token.key          the private key of access tokens, mode 0600; token.key.next while it is changed
 DIR/anchor             the newest signed checkpoint (may live on another disk)
 DIR/store/             the LMDB environment
 DIR/lock               held by the one server that runs on this directory

@@ -38,7 +38,6 @@ from counterfoil_server.directory import (
     Settings,
     hold_lock,
     load,
-    make_token_key,
     open_log,
 )
 from counterfoil_server.ledger import Ledger
@@ -49,6 +48,7 @@ from counterfoil_server.scrubbing import Scrubbing
 from counterfoil_server.sequencer import Sequencer
 from counterfoil_server.telemetry import set_up_logging
 from counterfoil_server.tls import Tls, open_tls
+from counterfoil_server.token_keys import load_token_keys, settle_token_key
 from counterfoil_server.workers import Addresses, run_workers
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def serve(directory: Path, addresses: Addresses, workers: int, announce: Announc
         bound = find_addresses(addresses)
         for address in filter(None, addresses):
             refuse_stranger_addresses(settings, address)
-        make_token_key(settings)
+        settle_token_key(settings)
         if workers > 1:
             set_up_logging()
             return run_workers(directory, bound, workers, announce, locks)
@@ -133,7 +133,9 @@ async def _run(
     tls = open_tls(settings)
     log = open_log(settings)
     shared, mutual = workers > 1, tls is not None and tls.mutual
-    door = Door(open_ops(settings), settings, workers=workers, mutual=mutual)
+    with log.store.snapshot() as snapshot:
+        token_keys = load_token_keys(settings, snapshot, log.secret)
+    door = Door(open_ops(settings), settings, token_keys, workers=workers, mutual=mutual)
     stop = asyncio.Event()
     failures: list[BaseException] = []
 
@@ -207,7 +209,7 @@ def _make_http(
         # Without those that are retired: a JWK set says nothing of cut-offs, so that its readers would believe them for ever.
         with ledger.log.store.snapshot() as snapshot:
             following = read_state(snapshot).size + 1
-        return [*ledger.log.keys.at(following), ledger.tokens.verifier]
+        return [*ledger.log.keys.at(following), *ledger.tokens.verifiers]
 
     app = make_http_app(ledger.settings, door.guard, ledger.tokens, keys)
     context = None if tls is None else tls.context

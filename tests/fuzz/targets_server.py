@@ -46,6 +46,7 @@ from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages, _digest
 from counterfoil_server.rpc import SERVICES, Servicer, assemble
 from counterfoil_server.rpc.status import to_status
+from counterfoil_server.token_keys import TokenKeys
 
 from ..record.samples import HOST, PROVIDER, good, party, serialize, signed_training
 from .access import access_seeds, fuzz_ops
@@ -96,7 +97,7 @@ def _ledger() -> Ledger:
     log = fuzz_log()
     settings = Settings(Path(), ORIGIN, "sandbox")
     ops = fuzz_ops()
-    tokens = TokenDesk(log.signer, Realm(ORIGIN, "sandbox"), 300, Trail(ops, lambda: 0))
+    tokens = TokenDesk(TokenKeys(log.signer), Realm(ORIGIN, "sandbox"), 300, Trail(ops, lambda: 0))
     queue: Any = _Queue()
     pages, assessor = Pages(log.secret), Assessor(log, settings)
     return Ledger(settings, log, queue, pages, assessor, ops, tokens)
