@@ -35,7 +35,9 @@ def test_the_demonstration_shows_everything_and_leaves_nothing(tmp_path: Path, e
     assert "to answer from a work: covered by licence lic_standard" in done.stdout
     assert "receipt.bin: good (included)" in done.stdout
     assert "forged.bin: bad" in done.stdout
-    assert f"All {events + 28:,} entries are sound" in done.stdout
+    assert "verdict on it is entry 10549: covered by licence lic_standard" in done.stdout
+    # Before the usage 27 entries and a training with its verdict; with it a verdict for each batch of 500.
+    assert f"All {27 + 2 + events + events // 500:,} entries are sound" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert processes_that_mention(str(tmp_path)) == []
 
@@ -50,7 +52,8 @@ def test_the_demonstration_answers_programs(tmp_path: Path) -> None:
         True,
         True,
     )
-    assert answer["size"] == 1228
+    assert answer["verdict"].startswith("not covered (consent)")
+    assert answer["size"] == 27 + 2 + 1200 + 3
     assert answer["training_id"].startswith("pt_27_")
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.v1.access_service_pb2 import ROLE_HOST, Principal
+from counterfoil.v1.assessment_pb2 import Verdict
 from counterfoil.v1.record_pb2 import Artifact, ProofOfTraining, UsageEvent
+from counterfoil.v1.registry_service_pb2 import CoverageFault
 from counterfoil_cli.console import CommandError
 from counterfoil_cli.demo import agreement
 from counterfoil_cli.demo.events import in_batches, make_events
@@ -142,6 +144,7 @@ def _use(client: LedgerClient, events: int, files: Sequence[Artifact], say: Say)
     )
     say("   A receipt covers a whole batch with one signature. Each was checked on arrival;")
     say(f"   their state is: {', '.join(sorted(streamed.states))} in the signed tree.")
+    say("   Behind each batch stands the ledger's verdict: whether this use was agreed to.")
 
     say("")
     say("5. An answer gets lost on the way, so the host sends its first batch again.")
@@ -212,6 +215,8 @@ def _check(client: LedgerClient, number: int, folder: Path, vkey: str, say: Say)
     say(
         f"   Entry {event.index}: {used}, {event.event.model_id}; {receipt.stat().st_size} bytes of evidence."
     )
+    verdict = _tell_verdict(event.verdict)
+    say(f"   The ledger's verdict on it is entry {event.assessment_index}: {verdict}.")
 
     say("")
     say("7. A stranger checks it: no ledger, no network, none of the server's code.")
@@ -229,7 +234,23 @@ def _check(client: LedgerClient, number: int, folder: Path, vkey: str, say: Say)
     if bad.code != 1:
         raise CommandError(f"the verifier did not refuse a forged receipt: {bad.output.strip()}")
     _say_output(bad.output, forged, say)
-    return {"receipt_index": event.index, "receipt_verified": True, "forgery_refused": True}
+    return {
+        "receipt_index": event.index,
+        "verdict": verdict,
+        "receipt_verified": True,
+        "forgery_refused": True,
+    }
+
+
+def _tell_verdict(verdict: Verdict) -> str:
+    """Whether a use was agreed to, in words."""
+    if not verdict.assets:
+        raise CommandError("the ledger said nothing about a use of a registered work")
+    for asset in verdict.assets:
+        if not asset.covered:
+            fault = CoverageFault.Name(asset.fault).removeprefix("COVERAGE_FAULT_").lower()
+            return f"not covered ({fault}); kept as evidence all the same"
+    return f"covered by licence {verdict.assets[0].license_id}"
 
 
 def _forge(receipt: bytes, event: UsageEvent) -> bytes:
