@@ -46,10 +46,12 @@ class TokenKeys:
     """The keys that access tokens may be signed with.
 
     Attributes:
-        signer: the one that signs. retired: others, with the time until which their tokens count, microseconds since 1970.
+        signer: the one that signs. uri: where its private half lies.
+        retired: others, the newest first, with the time until which their tokens count, microseconds since 1970.
     """
 
     signer: SigningKey
+    uri: str = ""
     retired: tuple[tuple[Verifier, int], ...] = ()
 
     def at(self, time_us: int) -> tuple[Verifier, ...]:
@@ -77,7 +79,9 @@ def load_token_keys(settings: Settings, snapshot: Snapshot, secret: bytes) -> To
     """
     signer = load_token_signer(settings)
     changes = read_changes(snapshot, secret, KEY_PURPOSE_TOKEN)
-    return TokenKeys(signer, tuple(_retired(changes, signer.verifier)))
+    return TokenKeys(
+        signer, f"file:{settings.token_key}", tuple(_retired(changes, signer.verifier))
+    )
 
 
 def settle_token_key(settings: Settings) -> None:
