@@ -56,7 +56,7 @@ _KINDS: Final = {
     KIND_REVOCATION: "revocation",
     KIND_PRICE: "price",
     KIND_ASSESSMENT: "assessment",
-    KIND_KEY_CHANGE: "key change",
+    KIND_KEY_CHANGE: "key_change",
 }
 
 

@@ -281,7 +281,7 @@ def test_backup_restore_drill_export_and_fsck_know_all_keys(copy: Path, tmp_path
         (("--new-key", "nothing.key"), "missing"),
         (("--new-key", "kms:x"), "not by kms:"),
         (("--new-key", "present"), "from one key to another"),
-        (("--purpose", "token"), "no key for token"),
+        (("--purpose", "webhook"), "no key for webhook"),
         (("--overlap", "-1"), "overlap"),
         (("--reason", "x\x07"), "control characters"),
     ],
