@@ -223,7 +223,7 @@ class UsageReporter:
             SpoolFull: there is no room; the event was not taken.
             InvalidInput: no such field, a value of the wrong type, an event that is too large, or a plain consumer and no
                 way to know the creator (reason ``CREATOR_UNKNOWN``).
-            LedgerError: the registry could not be asked for the creator; the event was not taken.
+            LedgerError, VerificationError: the registry could not be asked for the creator, or answered for another asset.
             ReporterClosed: the reporter is closed, or belongs to another process.
             OSError: the event could not be written.
         """

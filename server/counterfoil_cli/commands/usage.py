@@ -207,8 +207,8 @@ def _report(summary: "Summary", verdicts: "Verdicts", json: bool) -> None:
         note(f"columns that nothing was mapped from: {', '.join(shown)}{more}")
     if summary.plain_consumers:
         note(
-            f"{summary.plain_consumers} events went out with plain consumer ids, which the ledger keeps for ever; "
-            "replace them with --consumer-key"
+            f"events with plain consumer ids: {summary.plain_consumers}; the ledger keeps them for ever. "
+            "Replace them with --consumer-key"
         )
     if json:
         emit(
