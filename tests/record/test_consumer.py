@@ -38,7 +38,9 @@ secrets = st.binary(min_size=32, max_size=32)
 creators = st.text("abcXYZ019._:/@+=~-", min_size=1, max_size=12)
 
 
-@pytest.mark.parametrize(("secret", "creator", "consumer", "wanted"), VECTORS)
+@pytest.mark.parametrize(
+    ("secret", "creator", "consumer", "wanted"), VECTORS, ids=range(len(VECTORS))
+)
 def test_pseudonyms_never_change(secret: bytes, creator: str, consumer: str, wanted: str) -> None:
     """Each vector is what it always was, twice over, and an id with the form of a pseudonym."""
     for _ in range(2):
