@@ -45,6 +45,12 @@ ENVIRONMENTS: Final = {
     "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
 }
 POLICIES: Final = ("flag", "refuse")
+# Settings that are one of a few words; the first is the default.
+_CHOICES: Final = {
+    "same_content": POLICIES,
+    "uncovered": POLICIES,
+    "consumer_ids": ("any", "pseudonyms"),
+}
 # Times of the whole calendar, and sizes that a 64-bit machine can map.
 _NUMBERS_MAX: Final = {
     "map_size_bytes": (1 << 63) - 1,
@@ -73,6 +79,7 @@ class Settings:
         scrub_period_s: how long one round of the scrub over the whole store takes, seconds; 0 for no scrub.
         same_content: ``flag`` or ``refuse`` an asset with content that another creator has registered.
         uncovered: ``flag`` or ``refuse`` usage that no licence covers.
+        consumer_ids: ``any``, or ``pseudonyms`` to refuse usage whose consumer_id has another form.
         event_tokens_cap: more tokens in one event are flagged.
         day_tokens_cap: more tokens of one submitter in a day are flagged; 0 for no cap.
         token_key: where the private key of access tokens lies. token_lifetime_s: how long they are good for, seconds.
@@ -93,6 +100,7 @@ class Settings:
     scrub_period_s: int = 7 * 86_400
     same_content: str = "flag"
     uncovered: str = "flag"
+    consumer_ids: str = "any"
     event_tokens_cap: int = EVENT_TOKENS_CAP
     day_tokens_cap: int = 0
     token_key: Path = Path("token.key")
@@ -205,9 +213,9 @@ def load(directory: Path) -> Settings:
         raise StartupError(f"{path}: token_lifetime_s must be at least 1")
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
-    for name in ("same_content", "uncovered"):
-        if table.get(name, "flag") not in POLICIES:
-            raise StartupError(f"{path}: {name} must be flag or refuse")
+    for name, words in _CHOICES.items():
+        if table.get(name, words[0]) not in words:
+            raise StartupError(f"{path}: {name} must be {' or '.join(words)}")
     paths: dict[str, Any] = {
         name: Path(table[name]) for name in ("anchor", "store", "token_key") if name in table
     }

@@ -65,7 +65,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
         *("principal certificate list", "principal certificate remove"),
         *("principal create", "principal list", "principal update"),
         *("receipt", "restore", "serve", "signing-key", "signing-key list", "signing-key rotate"),
-        *("training", "training record", "usage", "usage import", "verify", "whoami"),
+        *("training", "training record", "usage", "usage consumer-key", "usage import"),
+        *("verify", "whoami"),
     ]
 
 
