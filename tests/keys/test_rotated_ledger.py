@@ -28,8 +28,7 @@ from counterfoil_server.export import export
 from counterfoil_server.rotate import list_keys, rotate_key
 from counterfoil_server.signing_keys import TABLE_NAME
 
-from ..server.quick import serving
-from ..support.ledger_process import ORIGIN, run_json
+from ..support.ledger_process import ORIGIN, run_json, serving
 from .events import send
 
 

@@ -14,7 +14,6 @@ from counterfoil_server.directory import create, load
 
 from ..support.ledger_process import LedgerProcess
 from .edge import Edge, connected, event, expect_invalid, verify_accepted
-from .quick import QuickLedger
 from .settings import set_setting
 from .streams import frame_hello, open_stream
 
@@ -29,7 +28,7 @@ PLAIN = (
 @pytest.fixture(scope="module")
 def strict_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
     """A ledger with `consumer_ids = "pseudonyms"`, serving."""
-    ledger = QuickLedger(tmp_path_factory.mktemp("strict") / "ledger")
+    ledger = LedgerProcess(tmp_path_factory.mktemp("strict") / "ledger")
     set_setting(ledger.directory, "consumer_ids", '"pseudonyms"')
     ledger.start()
     try:
@@ -103,7 +102,7 @@ def test_the_consumer_is_nowhere_in_what_the_server_wrote(tmp_path: Path) -> Non
     """Neither store nor log has the consumer of an event that was refused; the control, where it was taken, has it."""
     found = {}
     for word in ("pseudonyms", "any"):
-        ledger = QuickLedger(tmp_path / word)
+        ledger = LedgerProcess(tmp_path / word)
         set_setting(ledger.directory, "consumer_ids", f'"{word}"')
         ledger.start()
         try:
