@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Test processes. Each keeps whole files, so that costly module fixtures are built once.
 JOBS ?= 2
+# Python keeps what it compiled, whatever the environment says: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What `make coverage` runs: all that tests the proof path, and, with the compiled twin off, what tests its Python functions.
 PROOF_PATH_TESTS := tests/core tests/entry tests/receipt tests/log tests/twin tests/export \

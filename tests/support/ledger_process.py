@@ -16,16 +16,14 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import BytesIO, TextIOWrapper
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-from unittest.mock import patch
 
 import pytest
 
-from counterfoil_cli.main import main
+from .forked import Forked, run_forked
 
 ORIGIN = "test.example/ledger"
 
@@ -38,9 +36,11 @@ def run_cli(
     *arguments: str | Path, module: str = "counterfoil_cli", **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line (or another module) in a process of its own and wait for its end."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
+    words = [str(word) for word in arguments]
+    if module == "counterfoil_cli" and options.keys() <= {"env", "cwd"}:
+        return run_forked(*words, timeout_s=4 * _PATIENCE_S, **options)
     return subprocess.run(
-        command,
+        [sys.executable, "-m", module, *words],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -49,31 +49,9 @@ def run_cli(
     )
 
 
-def run_inside(
-    *arguments: str | Path, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line in this process, as its own module does: a second of imports less for each command.
-
-    For tests of what a command does. Those of how a process begins, ends and speaks have :func:`run_cli`.
-    """
-    out, err = (TextIOWrapper(BytesIO(), "utf-8", newline="", write_through=True) for _ in "ab")
-    words = [str(word) for word in arguments]
-    with (
-        redirect_stdout(out),
-        redirect_stderr(err),
-        patch.dict(os.environ, os.environ if env is None else env, clear=True),
-    ):
-        try:
-            code = main(words)
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-    told = [each.buffer.getvalue().decode() for each in (out, err)]
-    return subprocess.CompletedProcess(words, code, *told)
-
-
 def run_json(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
     """Run a command with --json, expect an exit code, and give its one object."""
-    done = run_inside(*arguments, "--json")
+    done = run_cli(*arguments, "--json")
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     lines = done.stdout.splitlines()
     assert len(lines) == 1, f"not one object: {done.stdout!r}"
@@ -100,7 +78,7 @@ class LedgerProcess:
         self.vkey = str(made["vkey"])
         self.address = ""
         self.ready_line = ""
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -122,17 +100,10 @@ class LedgerProcess:
         self, *options: str, address: str = "127.0.0.1:0", env: dict[str, str] | None = None
     ) -> None:
         """Serve, and return when it says that it is ready."""
-        command = [sys.executable, "-m", "counterfoil_cli", "serve", str(self.directory)]
+        command = ["serve", str(self.directory.absolute()), "--grpc", address, *options]
         with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--grpc", address, *options],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, **(env or {})},
-                # A process group of its own: `kill` ends the workers too.
-                start_new_session=True,
-            )
+            # A process group of its own: `kill` ends the workers too.
+            self._process = Forked(*command, stderr=log.fileno(), env={**os.environ, **(env or {})})
         assert self._process.stdout is not None
         self.ready_line = _read_line(self._process.stdout)
         found = _READY.search(self.ready_line)
@@ -164,7 +135,7 @@ class LedgerProcess:
 
     def cli(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a command that speaks to this ledger, whose key is known."""
-        return run_inside(*arguments, "--server", self.address, "--key", self.vkey)
+        return run_cli(*arguments, "--server", self.address, "--key", self.vkey)
 
     def json(self, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
         """The same with --json and an expected exit code."""
@@ -177,7 +148,7 @@ class LedgerProcess:
             code = process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.wait(_PATIENCE_S)
             pytest.fail(f"the ledger did not stop\n{self.log}")
         finally:
             if process.stdout is not None:
