@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Test processes. Each keeps whole files, so that costly module fixtures are built once.
-JOBS ?= 2
+# Test processes, one more than processors since tests often wait. Each keeps whole files, so that costly fixtures are built once.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Python keeps what it compiled, whatever the environment says: tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
