@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Test processes. Each keeps whole files, so that costly module fixtures are built once.
-JOBS ?= 2
+# Test processes, one more than processors since tests often wait. Each keeps whole files, so that costly fixtures are built once.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Python keeps what it compiled, whatever the environment says: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What `make coverage` runs: all that tests the proof path, and, with the compiled twin off, what tests its Python functions.
-PROOF_PATH_TESTS := tests/core tests/entry tests/receipt tests/log tests/twin tests/export tests/fault/test_cloned_ledgers.py \
+PROOF_PATH_TESTS := tests/core tests/entry tests/receipt tests/log tests/twin tests/export \
+  tests/keys/test_key_changes_in_the_log.py tests/keys/test_key_change_damage.py tests/keys/test_key_policy_text.py tests/fault/test_cloned_ledgers.py \
   tests/fault/test_clock_jumps.py::test_a_clock_beyond_the_last_year_signs_nothing
 TWIN_TESTS := tests/core tests/entry tests/receipt tests/log/test_catalog_runs.py
 

@@ -26,7 +26,7 @@ PROJECT = ROOT / "pyproject.toml"
 LOCK = ROOT / "requirements.lock"
 SBOM = ROOT / "sbom.cdx.json"
 LICENSES = ROOT / "docs" / "LICENSES.md"
-EXTRAS = ("client", "server")
+EXTRAS = ("client", "server", "pkcs11")
 BIN = Path(sys.executable).parent
 
 # Of a component's description: what changes without the component, and identifies nothing.

@@ -78,7 +78,7 @@ def _append_all(log: Log, task: dict[str, Any]) -> dict[str, Any]:
 def _append(
     group: list[Batch], log: Log, transaction: Transaction
 ) -> list[Appended | CounterfoilError]:
-    return append_group(transaction, group, now_us(), log.signer)
+    return append_group(transaction, group, now_us(), log.signers)
 
 
 def _prepare(log: Log, seed: int, number: int) -> Batch:

@@ -21,6 +21,7 @@ from counterfoil.entry import (
     KIND_ASSET,
     KIND_CREATOR,
     KIND_GENESIS,
+    KIND_KEY_CHANGE,
     KIND_LICENSE,
     KIND_PAYOUT,
     KIND_PRICE,
@@ -32,7 +33,7 @@ from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.export import CHECKPOINT_NAME, VerifiedExport, verify_export
 from counterfoil.limits import MIB
 from counterfoil.note import Policy
-from counterfoil.receipt import VerifiedReceipt, verify_receipt
+from counterfoil.receipt import VerifiedReceipt, learn_keys, verify_receipt
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -55,6 +56,7 @@ _KINDS: Final = {
     KIND_REVOCATION: "revocation",
     KIND_PRICE: "price",
     KIND_ASSESSMENT: "assessment",
+    KIND_KEY_CHANGE: "key_change",
 }
 
 
@@ -212,6 +214,28 @@ def read_policy(keys: Sequence[str], policy_file: str | None) -> Policy:
     return Policy.parse(text)
 
 
+def read_key_changes(policy: Policy, files: Sequence[str]) -> Policy:
+    """The policy with the keys that the log has changed to, by receipts of these changes in files.
+
+    Raises:
+        UnverifiableError: a file cannot be read, or no key that signed it is known.
+        VerificationError: a receipt is bad, or is none of a change of keys.
+    """
+    receipts = []
+    for file in files:
+        try:
+            with Path(file).open("rb") as opened:
+                receipts.append(opened.read(RECEIPT_SIZE_BYTES_MAX))
+        except OSError as error:
+            told = f"cannot read the change of keys {file}: {error.strerror or error}"
+            raise UnverifiableError(told) from error
+    policy, unreached = learn_keys(policy, receipts)
+    if unreached:
+        file = files[receipts.index(unreached[0])]
+        raise UnverifiableError(f"the change of keys {file} is not signed by a key that is known")
+    return policy
+
+
 def exit_code(verdicts: Iterable[Verdict]) -> int:
     """0 when all are good, 1 when one is bad, else 2."""
     found = {verdict.verdict for verdict in verdicts}
@@ -256,6 +280,13 @@ def _parser() -> argparse.ArgumentParser:
         "--policy", metavar="FILE", help="a policy with logs, witnesses and a quorum"
     )
     verify.add_argument(
+        "--key-change",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the receipt of a change of the log's key, which leads from a trusted key to another; repeatable",
+    )
+    verify.add_argument(
         "--json", action="store_true", help="a JSON list with one object for each file"
     )
     return parser
@@ -266,6 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         policy = read_policy(options.key, options.policy)
+        policy = read_key_changes(policy, options.key_change)
     except VerificationError as error:
         sys.stderr.write(f"counterfoil: {error}\n")
         return 2

@@ -20,6 +20,7 @@
      ├── StoreFull                 no room for writes; reads go on
      ├── IntegrityError            stored data contradict each other
      ├── OutcomeUnknown            a commit may or may not have happened
+     ├── SigningFailed             the device that holds a private key does not sign
      └── StartupError              the process cannot start
 
 Each class takes a message for people first and what programs need by keyword. A message says what
@@ -205,6 +206,10 @@ class IntegrityError(CounterfoilError):
 
 class OutcomeUnknown(CounterfoilError):
     """A commit may or may not have happened: stop signing, restart, and reconcile."""
+
+
+class SigningFailed(CounterfoilError):
+    """The device that holds a private key is gone, too slow, or refuses. Nothing was signed."""
 
 
 class StartupError(CounterfoilError):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from counterfoil.errors import UnverifiableError, VerificationError
-from counterfoil.keys import Signer, Verifier, format_base64url, jwk_thumbprint
+from counterfoil.keys import SigningKey, Verifier, format_base64url, jwk_thumbprint
 
 ALGORITHM: Final = "EdDSA"
 """What is written. RFC 9864 calls it Ed25519; libraries that know only this name are still many."""
@@ -38,7 +38,7 @@ class Opened:
     claims: dict[str, Any]
 
 
-def format_jws(typ: str, claims: Mapping[str, Any], signer: Signer) -> bytes:
+def format_jws(typ: str, claims: Mapping[str, Any], signer: SigningKey) -> bytes:
     """Sign claims; the same claims give the same bytes each time."""
     header = {"alg": ALGORITHM, "kid": jwk_thumbprint(signer.verifier.public_key), "typ": typ}
     signed = f"{format_base64url(_json(header))}.{format_base64url(_json(claims))}"

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
+from typing import Protocol
 
 from nacl.bindings import (
     crypto_core_ed25519_is_valid_point,
@@ -178,6 +179,29 @@ class Verifier:
             crypto_sign_open(signature + message, self.public_key)
         except BadSignatureError as error:
             raise VerificationError(f"signature of {self.name} does not verify") from error
+
+
+class SigningKey(Protocol):
+    """Whatever signs under a name: a Signer, or a key that never leaves the device that holds it."""
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public half."""
+
+    @property
+    def name(self) -> str:
+        """The key name."""
+
+    @property
+    def key_type(self) -> int:
+        """KEY_TYPE_ED25519 or KEY_TYPE_COSIGNATURE."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the Ed25519 signature of the message: 64 bytes.
+
+        Raises:
+            SigningFailed: If the device that holds the key does not answer, or refuses.
+        """
 
 
 class Signer:

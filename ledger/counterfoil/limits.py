@@ -102,6 +102,13 @@ HANDSHAKE_S_MAX = 20
 # that calls are refused with a reason; and some hundred MiB at most.
 PENDING_CALLS_MAX = 16_384
 
+# How long a device that holds a private key may take for one signature. Callers wait meanwhile, for one group commit after
+# another; a device that is slower than this is taken for broken.
+SIGN_S_MAX = 10
+
+# How often a log may change its signing key: once a week for twenty years. All of them are read at each start.
+KEY_CHANGES_MAX = 1000
+
 # Batches of one stream that may be unanswered.
 STREAM_WINDOW_BATCHES = 8
 

@@ -234,19 +234,22 @@ static PyObject *accept_usage(PyObject *module, PyObject *args)
     buffer data, ends;
     long long first_us, last_us, quantity_max;
     Py_ssize_t id_length_max, event_size_max;
+    int pseudonyms_only;
     packed bodies;
     unsigned char *out;
     span last = {NULL, 0};
     (void)module;
-    if (!PyArg_ParseTuple(args, "y#y#LLLnn", BYTES(data), BYTES(ends), &first_us, &last_us, &quantity_max,
-                          &id_length_max, &event_size_max) ||
+    if (!PyArg_ParseTuple(args, "y#y#LLLnnp", BYTES(data), BYTES(ends), &first_us, &last_us, &quantity_max,
+                          &id_length_max, &event_size_max, &pseudonyms_only) ||
         !take_packed(data, ends, &bodies))
         return NULL;
     if (id_length_max < 0 || event_size_max < 0) {
         refuse("limits must not be negative");
         return NULL;
     }
-    const usage_limits limits = {first_us, last_us, quantity_max, (size_t)id_length_max, (size_t)event_size_max};
+    const usage_limits limits = {
+        first_us, last_us, quantity_max, (size_t)id_length_max, (size_t)event_size_max, pseudonyms_only,
+    };
     PyObject *spans = new_bytes(SPAN_SIZE * bodies.count, &out), *references = PySet_New(NULL), *answer = NULL;
     span *found = PyMem_Malloc(bodies.count * sizeof *found + 1);
     if (!spans || !references || !found)
@@ -335,7 +338,8 @@ static PyMethodDef METHODS[] = {
     {"chain_hashes", chain_hashes, METH_VARARGS, "chain_hashes(head, previous, commitments) -> leaf hashes"},
     {"hash_pairs", hash_pairs, METH_VARARGS, "hash_pairs(nodes) -> parents"},
     {"accept_usage", accept_usage, METH_VARARGS,
-     "accept_usage(data, ends, first_us, last_us, quantity_max, id_length_max, event_size_max) -> (spans, references)"},
+     "accept_usage(data, ends, first_us, last_us, quantity_max, id_length_max, event_size_max, pseudonyms_only) -> "
+     "(spans, references)"},
     {"refer_usage", refer_usage, METH_VARARGS, "refer_usage(data, ends, known) -> (numbers, times, tokens)"},
     {"fingerprint_spans", fingerprint_spans, METH_VARARGS, "fingerprint_spans(keys, data, spans) -> fingerprints"},
     {"sort_entries", sort_entries, METH_VARARGS, "sort_entries(prints, indexes) -> entries"},

@@ -1,5 +1,7 @@
 #include "usage.h"
 
+#include "consumer.h"
+
 #include <string.h>
 
 /* Field numbers of counterfoil.v1.UsageEvent, and the bounds of its collections; tests compare them with the descriptor
@@ -177,6 +179,8 @@ static int take_text(sight *sight, uint64_t field, span text, const usage_limits
         event->receipt_ref = text;
     else if (field == MODEL_ID)
         sight->model_id = text;
+    else if (field == CONSUMER_ID && limits->pseudonyms_only && text.size && !is_pseudonym(text))
+        return 0;
     return is_id(text, limits->id_length_max);
 }
 

@@ -8,6 +8,7 @@ typedef struct {
     int64_t first_us, last_us;   /* the window, both ends included */
     int64_t quantity_max;
     size_t id_length_max, event_size_max;
+    int pseudonyms_only; /* whether a consumer has to be a pseudonym */
 } usage_limits;
 
 typedef struct {

@@ -39,6 +39,7 @@ from counterfoil_cli.commands import (
     receipt,
     restore,
     serve,
+    signing_key,
     training,
     usage,
     verify,
@@ -49,7 +50,7 @@ COMMANDS: Final = (
     *(init, serve, training, usage, receipt, verify, log),
     *(creator, asset, licence, price),
     *(principal, key, whoami, audit),
-    *(fsck, backup, restore, export, drill, demo),
+    *(fsck, signing_key, backup, restore, export, drill, demo),
 )
 
 app: Final = typer.Typer(

@@ -7,12 +7,11 @@ decision has to name the size: what a person reads off a restored copy without t
 from pathlib import Path
 
 from counterfoil.errors import StartupError
-from counterfoil.keys import Signer
 from counterfoil.log import Anchor
 from counterfoil.log.log import check_anchor, check_right_edge
-from counterfoil.note import Checkpoint
+from counterfoil.note import Checkpoint, KeyHistory
 from counterfoil.store.lmdb import LmdbStore
-from counterfoil_server.directory import hold_lock, load, load_signer, open_store
+from counterfoil_server.directory import hold_lock, load, open_store, own_keys
 
 
 def renew_anchor(directory: Path, size: int) -> None:
@@ -26,12 +25,14 @@ def renew_anchor(directory: Path, size: int) -> None:
         IntegrityError: the newest tree is not what was signed.
     """
     settings = load(directory)
-    signer = load_signer(settings)
+    own = own_keys(settings)
     with hold_lock(settings):
         store = open_store(settings, read_only=True)
         try:
-            newest = _newest(store, signer, size)
-            anchor = _take_over(settings.path("anchor"), store, signer, newest)
+            with store.snapshot() as snapshot:
+                keys = own.history(snapshot)
+            newest = _newest(store, keys, size)
+            anchor = _take_over(settings.path("anchor"), store, keys, newest)
             try:
                 # A crash before this leaves an anchor that is empty or lags, without a place: no start either way.
                 anchor.advance(newest.note, newest.size)
@@ -42,9 +43,9 @@ def renew_anchor(directory: Path, size: int) -> None:
             store.close()
 
 
-def _newest(store: LmdbStore, signer: Signer, size: int) -> Checkpoint:
+def _newest(store: LmdbStore, keys: KeyHistory, size: int) -> Checkpoint:
     with store.snapshot() as snapshot:
-        newest = check_right_edge(snapshot, signer)
+        newest = check_right_edge(snapshot, keys)
     if newest.size != size:
         told = (
             f"the store has {newest.size} entries, and not {size}: name the size at which this log ended, and be sure "
@@ -54,10 +55,10 @@ def _newest(store: LmdbStore, signer: Signer, size: int) -> Checkpoint:
     return newest
 
 
-def _take_over(path: Path, store: LmdbStore, signer: Signer, newest: Checkpoint) -> Anchor:
+def _take_over(path: Path, store: LmdbStore, keys: KeyHistory, newest: Checkpoint) -> Anchor:
     if not path.exists():
-        return Anchor.create(path, signer.verifier)
-    anchor = Anchor(path, signer.verifier)
+        return Anchor.create(path, keys.policy)
+    anchor = Anchor(path, keys.policy)
     try:
         if anchor.is_in_place():
             raise StartupError(f"there is an anchor {path}, and it is in its place; use that one")

@@ -2,7 +2,8 @@
 
 DIR/counterfoil.toml   settings, for people to edit
 DIR/signing.key        the log's private key, mode 0600
-DIR/token.key          the private key of access tokens, mode 0600
+DIR/signing_keys.toml  where its keys lie, once it has changed one
+DIR/token.key          the private key of access tokens, mode 0600; token.key.next while it is changed
 DIR/anchor             the newest signed checkpoint (may live on another disk)
 DIR/store/             the LMDB environment
 DIR/lock               held by the one server that runs on this directory
@@ -11,12 +12,12 @@ DIR/lock               held by the one server that runs on this directory
 import json
 import tomllib
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.errors import CounterfoilError, StartupError
-from counterfoil.keys import Signer
+from counterfoil.keys import Signer, SigningKey
 from counterfoil.limits import (
     EVENT_TOKENS_CAP,
     TIME_US_MAX,
@@ -29,13 +30,14 @@ from counterfoil.limits import (
 from counterfoil.log import SPACES, Anchor, Log, create_log
 from counterfoil.log.fsck import Report, check_log
 from counterfoil.log.fsck.report import Progress
-from counterfoil.log.log import derive_secret
+from counterfoil.note import Policy
 from counterfoil.store.lmdb import LmdbStore
 from counterfoil.v1 import record_pb2
 from counterfoil_server.clock import now_us, stopwatch_s
 from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.files import make_durably, write_durably
 from counterfoil_server.locks import hold_locks
+from counterfoil_server.signing_keys import OwnKeys, file_of, open_key
 
 SETTINGS_NAME: Final = "counterfoil.toml"
 ENVIRONMENTS: Final = {
@@ -43,6 +45,12 @@ ENVIRONMENTS: Final = {
     "sandbox": record_pb2.ENVIRONMENT_SANDBOX,
 }
 POLICIES: Final = ("flag", "refuse")
+# Settings that are one of a few words; the first is the default.
+_CHOICES: Final = {
+    "same_content": POLICIES,
+    "uncovered": POLICIES,
+    "consumer_ids": ("any", "pseudonyms"),
+}
 # Times of the whole calendar, and sizes that a 64-bit machine can map.
 _NUMBERS_MAX: Final = {
     "map_size_bytes": (1 << 63) - 1,
@@ -63,13 +71,15 @@ class Settings:
     Attributes:
         origin: the log's unique name, such as ``example.com/ledger``.
         environment: ``live`` or ``sandbox``.
-        key, anchor, store: where they lie.
+        key: where the private key lies, as a path or a URI (:mod:`counterfoil_server.signing_keys`).
+        anchor, store: where they lie.
         map_size_bytes: how large the store may grow.
         room_reserve_bytes: how much of map and disk is kept free; writes are refused when it is reached.
         window_past_s, window_future_s: how far usage may lie behind and ahead of the clock, seconds.
         scrub_period_s: how long one round of the scrub over the whole store takes, seconds; 0 for no scrub.
         same_content: ``flag`` or ``refuse`` an asset with content that another creator has registered.
         uncovered: ``flag`` or ``refuse`` usage that no licence covers.
+        consumer_ids: ``any``, or ``pseudonyms`` to refuse usage whose consumer_id has another form.
         event_tokens_cap: more tokens in one event are flagged.
         day_tokens_cap: more tokens of one submitter in a day are flagged; 0 for no cap.
         token_key: where the private key of access tokens lies. token_lifetime_s: how long they are good for, seconds.
@@ -80,7 +90,7 @@ class Settings:
     directory: Path
     origin: str
     environment: str = "live"
-    key: Path = Path("signing.key")
+    key: str = "signing.key"
     anchor: Path = Path("anchor")
     store: Path = Path("store")
     map_size_bytes: int = 1 << 40
@@ -90,6 +100,7 @@ class Settings:
     scrub_period_s: int = 7 * 86_400
     same_content: str = "flag"
     uncovered: str = "flag"
+    consumer_ids: str = "any"
     event_tokens_cap: int = EVENT_TOKENS_CAP
     day_tokens_cap: int = 0
     token_key: Path = Path("token.key")
@@ -100,9 +111,18 @@ class Settings:
     http_url: str = ""
 
     def path(self, name: str) -> Path:
-        """The place that a setting names."""
-        path: Path | str = getattr(self, name)
-        return self.directory / path
+        """The place that a setting names; that of ``key`` if it is a file.
+
+        Raises:
+            StartupError: the key is not in a file.
+        """
+        if name == "key":
+            path = file_of(self.key, self.directory)
+            if path is None:
+                raise StartupError(f"the private key is at {self.key}, and not in a file")
+            return path
+        place: Path | str = getattr(self, name)
+        return self.directory / place
 
     @property
     def environment_number(self) -> int:
@@ -111,9 +131,16 @@ class Settings:
 
 
 def create(
-    directory: Path, origin: str, environment: str = "live", anchor: Path | None = None
+    directory: Path,
+    origin: str,
+    environment: str = "live",
+    anchor: Path | None = None,
+    key: str | None = None,
 ) -> Settings:
     """Make a new ledger: key, anchor, store with the genesis record, and last the settings.
+
+    Args:
+        key: where the private key lies that it shall sign with; None makes one.
 
     A crash before the settings are written leaves a directory that will not start; remove it and repeat.
 
@@ -126,14 +153,19 @@ def create(
     if directory.exists() and any(directory.iterdir()):
         raise StartupError(f"{directory} is not empty; choose a new directory for a new ledger")
     try:
-        signer = Signer.from_seed(origin, fresh_seed())
+        made = Signer.from_seed(origin, fresh_seed())
     except CounterfoilError as error:
         raise StartupError(f"the origin {origin!r} is not acceptable: {error}") from error
     settings = Settings(directory, origin, environment, anchor=(anchor or Path("anchor")))
+    signer: SigningKey = made
+    if key is not None:
+        settings = replace(settings, key=key)
+        signer = load_signer(settings)
     if not settings.path("anchor").parent.exists() and anchor is not None:
         raise StartupError(f"there is no directory {anchor.parent} for the anchor; make it first")
     make_durably(directory)
-    write_durably(settings.path("key"), f"{signer.format()}\n".encode(), mode=0o600)
+    if key is None:
+        write_durably(settings.path("key"), f"{made.format()}\n".encode(), mode=0o600)
     make_token_key(settings)
     fresh = Anchor.create(settings.path("anchor"), signer.verifier)
     store = open_store(settings, create=True)
@@ -181,22 +213,31 @@ def load(directory: Path) -> Settings:
         raise StartupError(f"{path}: token_lifetime_s must be at least 1")
     if "origin" not in table or table.get("environment", "live") not in ENVIRONMENTS:
         raise StartupError(f"{path} needs an origin, and an environment of live or sandbox")
-    for name in ("same_content", "uncovered"):
-        if table.get(name, "flag") not in POLICIES:
-            raise StartupError(f"{path}: {name} must be flag or refuse")
+    for name, words in _CHOICES.items():
+        if table.get(name, words[0]) not in words:
+            raise StartupError(f"{path}: {name} must be {' or '.join(words)}")
     paths: dict[str, Any] = {
-        name: Path(table[name]) for name in ("key", "anchor", "store", "token_key") if name in table
+        name: Path(table[name]) for name in ("anchor", "store", "token_key") if name in table
     }
     return Settings(path.parent, **{**table, **paths})
 
 
-def load_signer(settings: Settings) -> Signer:
-    """Read the private key.
+def own_keys(settings: Settings) -> OwnKeys:
+    """The keys of a directory.
 
     Raises:
-        StartupError: it is missing, malformed, or of another origin.
+        StartupError: they cannot be read.
     """
-    return _read_signer(settings.path("key"), settings.origin, "signing key")
+    return OwnKeys(settings.directory, settings.origin, settings.key)
+
+
+def load_signer(settings: Settings) -> SigningKey:
+    """Open the private key that the settings name: the log's first one.
+
+    Raises:
+        StartupError: it is missing, malformed, or of another origin; or its device does not let us use it.
+    """
+    return open_key(settings.key, settings.directory, settings.origin)
 
 
 def make_token_key(settings: Settings) -> None:
@@ -222,29 +263,15 @@ def token_key_name(settings: Settings) -> str:
     return f"{settings.origin}/token"
 
 
-def load_token_signer(settings: Settings) -> Signer:
+def load_token_signer(settings: Settings) -> SigningKey:
     """Read the private key of access tokens.
 
     Raises:
         StartupError: it is missing, malformed, or of another ledger.
     """
-    return _read_signer(settings.path("token_key"), token_key_name(settings), "token key")
-
-
-def _read_signer(path: Path, name: str, kind: str) -> Signer:
-    try:
-        signer = Signer.parse(path.read_text().strip())
-    except FileNotFoundError as error:
-        raise StartupError(f"the {kind} {path} is missing; put it back from your backup") from error
-    except (OSError, UnicodeDecodeError, CounterfoilError) as error:
-        raise StartupError(f"the {kind} {path} cannot be read: {error}") from error
-    if path.stat().st_mode & 0o077:
-        raise StartupError(
-            f"{path} can be read by others; take their rights away with `chmod 600 {path}`"
-        )
-    if signer.name != name:
-        raise StartupError(f"{path} is the key of {signer.name}, but the settings name {name}")
-    return signer
+    return open_key(
+        f"file:{settings.path('token_key')}", settings.directory, token_key_name(settings)
+    )
 
 
 def open_log(settings: Settings) -> Log:
@@ -254,13 +281,15 @@ def open_log(settings: Settings) -> Log:
         StartupError: see :class:`counterfoil.log.Log`; or the anchor is a copy.
         IntegrityError: see there.
     """
-    signer = load_signer(settings)
+    own = own_keys(settings)
     with ExitStack() as stack:
-        anchor = Anchor(settings.path("anchor"), signer.verifier)
-        stack.callback(anchor.close)
         store = open_store(settings)
         stack.callback(store.close)
-        log = Log(store, signer, anchor, now_us, settings.environment_number)
+        with store.snapshot() as snapshot:
+            history, (signer, *others) = own.history(snapshot), own.signing(snapshot)
+        anchor = Anchor(settings.path("anchor"), history.policy)
+        stack.callback(anchor.close)
+        log = Log(store, signer, anchor, now_us, settings.environment_number, others)
         if not anchor.is_in_place():
             told = (
                 f"the anchor {anchor.path} is a copy, and cannot know what was signed since it was made; put the anchor "
@@ -291,12 +320,14 @@ def fsck(directory: Path, progress: Progress, *, with_anchor: bool = True) -> Re
 
 def check_store(settings: Settings, progress: Progress, *, with_anchor: bool) -> Report:
     """The same for settings at hand."""
-    signer = load_signer(settings)
-    anchor = Anchor(settings.path("anchor"), signer.verifier) if with_anchor else None
+    own = own_keys(settings)
+    first, *others = own.known
+    trust = Policy(own.known)
+    anchor = Anchor(settings.path("anchor"), trust) if with_anchor else None
     store = open_store(settings, read_only=True)
     started_s = stopwatch_s()
     try:
-        report = check_log(store, signer.verifier, derive_secret(signer), anchor, progress)
+        report = check_log(store, first, own.spare_secret(), anchor, progress, others)
         report.seconds = stopwatch_s() - started_s
         return report
     finally:

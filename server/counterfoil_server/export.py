@@ -9,14 +9,14 @@ from counterfoil.errors import StartupError
 from counterfoil.export import verify_export
 from counterfoil.log.export import export_files, find_tree
 from counterfoil.log.fsck.report import Progress
-from counterfoil.note import Checkpoint, Policy
-from counterfoil_server.directory import load, load_signer, open_store
+from counterfoil.note import Checkpoint
+from counterfoil_server.directory import load, open_store, own_keys
 from counterfoil_server.files import new_folder
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: the signed tree, and how many files and bytes it took."""
+    """What was written: the signed tree, the newest key that signed it, and how many files and bytes it took."""
 
     tree: Checkpoint
     vkey: str
@@ -38,17 +38,19 @@ def export(directory: Path, target: Path, size: int | None, progress: Progress) 
         IntegrityError, VerificationError: the store is damaged.
     """
     settings = load(directory)
-    verifier = load_signer(settings).verifier
+    own = own_keys(settings)
     files = size_bytes = 0
     with closing(open_store(settings, read_only=True)) as store, new_folder(target) as folder:
-        tree = find_tree(store, verifier, size)
-        for path, data in export_files(store, verifier, tree, progress):
+        with store.snapshot() as snapshot:
+            keys = own.history(snapshot)
+        tree = find_tree(store, keys, size)
+        for path, data in export_files(store, tree, progress):
             _write(folder / path, data)
             files, size_bytes = files + 1, size_bytes + len(data)
-        verify_export(lambda path: (folder / path).read_bytes(), Policy.trust(verifier.vkey))
+        verify_export(lambda path: (folder / path).read_bytes(), keys.policy)
         # One flush of everything costs less than one for each of thousands of files.
         os.sync()
-    return Exported(tree, verifier.vkey, files, size_bytes)
+    return Exported(tree, tree.keys[-1].vkey, files, size_bytes)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -32,6 +32,15 @@ def write_durably(path: Path, data: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
+def replace_durably(path: Path, data: bytes, mode: int) -> None:
+    """Put a file in the place of what is there. After a crash it is the old one or the new one, whole."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    write_durably(fresh, data, mode)
+    fresh.rename(path)
+    sync_folder(path.parent)
+
+
 def make_durably(folder: Path) -> None:
     """Make a folder and what is missing above it. Without the flushes a power cut could take all of it away."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]

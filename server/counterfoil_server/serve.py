@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from counterfoil.errors import StartupError
+from counterfoil.keys import Verifier
 from counterfoil.limits import (
     CONNECTION_CALLS_MAX,
     HANDSHAKE_S_MAX,
@@ -30,13 +31,13 @@ from counterfoil.log.fsck import Scrub
 from counterfoil.log.state import read_state
 from counterfoil_server.access.door import Door, is_loopback, open_ops, refuse_stranger_addresses
 from counterfoil_server.assessing import Assessor
+from counterfoil_server.assessing.pacing import Pacing
 from counterfoil_server.clock import now_us
 from counterfoil_server.compaction import Compaction
 from counterfoil_server.directory import (
     Settings,
     hold_lock,
     load,
-    make_token_key,
     open_log,
 )
 from counterfoil_server.ledger import Ledger
@@ -47,6 +48,7 @@ from counterfoil_server.scrubbing import Scrubbing
 from counterfoil_server.sequencer import Sequencer
 from counterfoil_server.telemetry import set_up_logging
 from counterfoil_server.tls import Tls, open_tls
+from counterfoil_server.token_keys import load_token_keys, settle_token_key
 from counterfoil_server.workers import Addresses, run_workers
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def serve(directory: Path, addresses: Addresses, workers: int, announce: Announc
         bound = find_addresses(addresses)
         for address in filter(None, addresses):
             refuse_stranger_addresses(settings, address)
-        make_token_key(settings)
+        settle_token_key(settings)
         if workers > 1:
             set_up_logging()
             return run_workers(directory, bound, workers, announce, locks)
@@ -131,7 +133,9 @@ async def _run(
     tls = open_tls(settings)
     log = open_log(settings)
     shared, mutual = workers > 1, tls is not None and tls.mutual
-    door = Door(open_ops(settings), settings, workers=workers, mutual=mutual)
+    with log.store.snapshot() as snapshot:
+        token_keys = load_token_keys(settings, snapshot, log.secret)
+    door = Door(open_ops(settings), settings, token_keys, workers=workers, mutual=mutual)
     stop = asyncio.Event()
     failures: list[BaseException] = []
 
@@ -141,6 +145,7 @@ async def _run(
 
     sequencer = Sequencer(log, fail)
     assessor, pages = Assessor(log, settings), Pages(log.secret)
+    pacing = Pacing(door.ops, assessor.pace)
     ledger = Ledger(settings, log, sequencer, pages, assessor, door.ops, door.tokens)
     compaction = Compaction(log.store, fail, asyncio.get_running_loop()) if first else None
     scrubbing = _start_scrub(settings, log) if first and settings.scrub_period_s else None
@@ -177,6 +182,7 @@ async def _run(
     draining = asyncio.gather(server.stop(DRAIN_S), *(each.stop() for each in http))
     await sequencer.stop()
     await draining
+    await pacing.close()
     await door.close()
     if compaction is not None:
         await asyncio.to_thread(compaction.stop)
@@ -199,8 +205,13 @@ def _make_http(
     from counterfoil_server.http.assemble import make_http_app
     from counterfoil_server.http.server import HttpServer
 
-    keys = (ledger.log.signer.verifier, ledger.tokens.verifier)
-    app = make_http_app(ledger.settings, door.guard, ledger.tokens, lambda: keys)
+    def keys() -> list[Verifier]:
+        # Without those that are retired: a JWK set says nothing of cut-offs, so that its readers would believe them for ever.
+        with ledger.log.store.snapshot() as snapshot:
+            following = read_state(snapshot).size + 1
+        return [*ledger.log.keys.at(following), *ledger.tokens.verifiers]
+
+    app = make_http_app(ledger.settings, door.guard, ledger.tokens, keys)
     context = None if tls is None else tls.context
     return HttpServer(app, address, shared=shared, tls=context, drain_s=DRAIN_S)
 
@@ -227,7 +238,7 @@ def _add_companions(server: grpc.aio.Server, names: list[str]) -> health.aio.Hea
 
 def _start_scrub(settings: Settings, log: Log) -> Scrubbing:
     period_us = settings.scrub_period_s * 1_000_000
-    return Scrubbing(Scrub(log.store, log.signer.verifier, log.secret, period_us), now_us)
+    return Scrubbing(Scrub(log.store, log.keys, log.secret, period_us), now_us)
 
 
 def _stop_without_parent(stop: asyncio.Event) -> None:

@@ -117,10 +117,19 @@ def _refuse_all(problems: Sequence[Problem], *, atomic: bool) -> None:
 def _check(
     ledger: Ledger, received: ReceivedBatch, window: Window
 ) -> tuple[Sequence[str], list[Problem]]:
-    identities = accept_batch(received.bodies, window, ledger.find_unknown)
+    pseudonyms_only = ledger.settings.consumer_ids == "pseudonyms"
+    identities = accept_batch(
+        received.bodies, window, ledger.find_unknown, pseudonyms_only=pseudonyms_only
+    )
     if identities is not None:
         return identities, []
-    identities, found = check_batch(received.events, received.bodies, window, ledger.find_unknown)
+    identities, found = check_batch(
+        received.events,
+        received.bodies,
+        window,
+        ledger.find_unknown,
+        pseudonyms_only=pseudonyms_only,
+    )
     return identities, _first_of_each(received.problems, found)
 
 

@@ -29,7 +29,7 @@ from counterfoil_server.rpc import SERVICES
 
 from ..server import registry
 from ..server.edge import PATIENCE_S, event, fault_of, payout, training
-from ..server.quick import QuickLedger
+from ..support.ledger_process import LedgerProcess
 
 # Who there is: a name, a role, and whom it stands for.
 PEOPLE = {
@@ -142,7 +142,7 @@ class World:
     """The ledger, its people and what they recorded."""
 
     def __init__(self, directory: Path, *options: str) -> None:
-        self.ledger = QuickLedger(directory)
+        self.ledger = LedgerProcess(directory)
         self.keys = make_people(directory)
         self.ledger.start(*options)
         self.lines = {name: Line(self.ledger.address, key) for name, key in self.keys.items()}

@@ -53,7 +53,9 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def signer(ledger: Path) -> Signer:
     """Its key."""
-    return load_signer(load(ledger))
+    opened = load_signer(load(ledger))
+    assert isinstance(opened, Signer)
+    return opened
 
 
 @pytest.fixture(scope="module")
@@ -387,7 +389,7 @@ def test_entries_that_were_not_signed_are_not_exported(ledger: Path, signer: Sig
         other = replace(tree, root_hash=bytes(32))
         written: list[tuple[str, bytes]] = []
         with pytest.raises(IntegrityError, match="not those that were signed"):
-            written.extend(export_files(store, signer.verifier, other, quiet))
+            written.extend(export_files(store, other, quiet))
         assert CHECKPOINT_NAME not in dict(written)
         assert len(written) > SIZE // 256
     finally:

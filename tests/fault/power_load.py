@@ -25,7 +25,6 @@ from counterfoil.v1.record_pb2 import UsageEvent
 from counterfoil_server.directory import hold_lock, load, open_log
 
 from ..server.edge import Edge, connected, event, exact, verify_accepted
-from ..server.quick import QuickLedger
 from ..server.streams import frame_batch, streaming
 from ..support.ledger_process import LedgerProcess
 from .power_judge import STREAM
@@ -114,7 +113,7 @@ def run(directory: Path, journal: Path, events: int) -> None:
     handle = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     client = Client(handle)
     chance = random.Random(SEED)
-    ledger: LedgerProcess = QuickLedger(directory)
+    ledger: LedgerProcess = LedgerProcess(directory)
     client.note(0, b"", 1)
     for life in range(2):
         ledger.start()

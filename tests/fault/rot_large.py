@@ -106,7 +106,7 @@ class Large:
         subject = reopened(bench)
         self.size = subject.state().size
         assert subject.fsck().sound
-        self._walked = _Check(subject.store, subject.signer.verifier, subject.log.secret)
+        self._walked = _Check(subject.store, Report(), subject.log.keys, subject.log.secret)
         self._walked.check_batches(self.size, lambda _done, _all: None)
         # Each comparison reads the file; only now is all of it there.
         self._walked.catalog._write_stretch()

@@ -40,7 +40,7 @@ def answer_before_commit() -> None:
         results: list[Appended | CounterfoilError] = []
 
         def try_out(transaction: Transaction) -> None:
-            results.extend(append_group(transaction, batches, now_us, self.signer))
+            results.extend(append_group(transaction, batches, now_us, self.signers))
             raise _TakenBack
 
         with suppress(_TakenBack):

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 
 from counterfoil_client.requests import format_append_usage
+from counterfoil_server.access.door import open_ops
 from counterfoil_server.directory import create, load_signer
 
 from .journal import JournalReader, JournalWriter, SentBatch
@@ -153,7 +154,10 @@ class Bench:
 
     def __init__(self, spawner: Spawner, folder: Path, *, sabotage: str = "") -> None:
         self.folder, self.sabotage = folder, sabotage
-        vkey = load_signer(create(folder / "ledger", ORIGIN)).verifier.vkey
+        settings = create(folder / "ledger", ORIGIN)
+        # As `counterfoil init` does: otherwise the first start makes more calls than the others.
+        open_ops(settings).close()
+        vkey = load_signer(settings).verifier.vkey
         self.judge = Judge(vkey, ORIGIN)
         self._server = Server(spawner, folder / "ledger")
         self._writer = JournalWriter(folder / "script.journal")

@@ -14,9 +14,8 @@ from counterfoil.log import Anchor, Log
 from counterfoil_server.directory import load
 
 from ..server.edge import connected, event
-from ..server.quick import serving
 from ..server.settings import set_setting
-from ..support.ledger_process import run_cli
+from ..support.ledger_process import run_cli, serving
 from .history import Journal
 from .small_ledger import grow, look, make, running, write
 

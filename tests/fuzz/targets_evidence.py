@@ -17,6 +17,8 @@ from counterfoil.entry import (
 from counterfoil.errors import InvalidInput, VerificationError
 from counterfoil.keys import Signer, Verifier
 from counterfoil.note import (
+    KeyChange,
+    KeyHistory,
     Policy,
     cosign_checkpoint,
     format_checkpoint,
@@ -40,6 +42,7 @@ from counterfoil.receipt import (
     parse_tlog_proof,
     verify_receipt,
 )
+from counterfoil.v1 import key_change_pb2
 from counterfoil.wire import VARINT, encode_varint, parse_fields
 
 from ..receipt import small_log
@@ -227,6 +230,33 @@ def _batches() -> Iterator[bytes]:
     yield small_log.batch_file(small_log.batch(begin=2, end=4))
 
 
+def _read_policy_with_sizes(data: bytes) -> None:
+    policy = Policy.parse(data)
+    must(Policy.parse(policy.text) == policy, "a policy comes out otherwise")
+
+
+def _read_key_change(data: bytes) -> None:
+    """What is followed must be what protobuf reads, too."""
+    change = KeyChange.parse(data)
+    body = key_change_pb2.KeyChange.FromString(data)
+    must(body.purpose == change.purpose, "another purpose")
+    must((body.retired_vkey, body.new_vkey) == (change.retired.vkey, change.new.vkey), "other keys")
+    must(body.overlap_entries == change.overlap_entries, "another overlap")
+    KeyHistory.begin(change.retired).after(change, 9)
+
+
+def _key_changes() -> Iterator[bytes]:
+    other = Signer.from_seed(_LOG.name, b"2" * 32)
+    body = key_change_pb2.KeyChange(
+        purpose=key_change_pb2.KEY_PURPOSE_CHECKPOINT,
+        retired_vkey=_LOG.verifier.vkey,
+        new_vkey=other.verifier.vkey,
+        overlap_entries=7,
+        reason="why",
+    )
+    yield body.SerializeToString(deterministic=True)
+
+
 REFUSED = (VerificationError,)
 
 EVIDENCE = (
@@ -274,6 +304,14 @@ EVIDENCE = (
         REFUSED,
         (b"log ", b"witness ", b"group ", b"quorum ", b"any ", b"all ", b"none", b" ", b"\n", b"#"),
     ),
+    Target(
+        "policy-with-sizes",
+        lambda: [b"log " + _LOG.verifier.vkey.encode() + b" url sizes 3-17\nquorum none\n"],
+        _read_policy_with_sizes,
+        REFUSED,
+        (b"sizes ", b"0-", b"-7", b"-", b" ", b"\n"),
+    ),
+    Target("key-change", _key_changes, _read_key_change, REFUSED, _WIRE_WORDS),
     Target("receipt-binary", _binaries, _read_binary, REFUSED, _WIRE_WORDS),
     Target("receipt-json", _jsons, _read_json, REFUSED, _JSON_WORDS),
     Target(

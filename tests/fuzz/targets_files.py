@@ -33,6 +33,8 @@ from counterfoil_server.directory import (
     load,
     load_signer,
 )
+from counterfoil_server.signing_keys import CHECKPOINT, TABLE_NAME, read_table, write_table
+from counterfoil_server.signing_keys.uri import parse_pkcs11_uri
 
 from ..client.toy_log import ToyLog
 from ..receipt import small_log
@@ -132,6 +134,7 @@ def _read_key_file(data: bytes) -> None:
     path.write_bytes(data)
     path.chmod(0o600)
     signer = load_signer(Settings(_folder(), small_log.ORIGIN))
+    assert isinstance(signer, Signer)
     must(Signer.parse(signer.format()).verifier == signer.verifier, "a key comes out otherwise")
 
 
@@ -198,6 +201,29 @@ def _read_trust(data: bytes) -> None:
     must(bool(policy.quorum), "a policy without a quorum")
 
 
+_MODULE = b"?module-path=/usr/lib/x.so&pin-source=env:PIN"
+
+
+def _read_uri(data: bytes) -> None:
+    uri = parse_pkcs11_uri(as_text(data))
+    must(bool(uri.token or uri.serial), "a URI of no token")
+    must(bool(uri.label or uri.id) and bool(uri.module_path), "a URI of no key")
+
+
+def _read_key_table(data: bytes) -> None:
+    folder = _folder() / "table"
+    folder.mkdir(exist_ok=True)
+    (folder / TABLE_NAME).write_bytes(data)
+    listed = read_table(folder)
+    write_table(folder, CHECKPOINT, listed)
+    must(read_table(folder) == listed, "a table comes out otherwise")
+
+
+def _key_table() -> Iterator[bytes]:
+    row = f'[[key]]\npurpose = "checkpoint"\nvkey = "{small_log.VKEY}"\nuri = "env:X"\n'
+    yield row.encode()
+
+
 FILES = (
     Target("import-csv", lambda: [_CSV], _read_csv, _ROW_REFUSED, (b'"', b",", b"\r\n", b"\xff")),
     Target("import-json-lines", lambda: [_JSON_LINES, _CLOUD], _read_json_lines, (), _JSON_WORDS),
@@ -221,6 +247,20 @@ FILES = (
         lambda: [small_log.SIGNER.format().encode() + b"\n"],
         _read_key_file,
         (StartupError,),
+    ),
+    Target(
+        "key-uri",
+        lambda: [b"token=a%20b;object=k" + _MODULE, b"serial=1;id=%01;type=private" + _MODULE],
+        _read_uri,
+        (StartupError,),
+        (b"%", b";", b"&", b"?", b"pin-value=", b"token=", b"id="),
+    ),
+    Target(
+        "key-table",
+        _key_table,
+        _read_key_table,
+        (StartupError,),
+        (b"[[key]]", b'purpose = "token"', b'uri = ""', b"[", b"{"),
     ),
     Target(
         "anchor",

@@ -31,6 +31,7 @@ from counterfoil.record import (
     parse_message,
     parse_stream_batch,
 )
+from counterfoil.record.consumer import is_pseudonym
 from counterfoil.record.training import signed_bytes
 from counterfoil.record.usage import Window, accept_batch, check_batch
 from counterfoil.v1 import record_pb2, usage_service_pb2
@@ -46,6 +47,7 @@ from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages, _digest
 from counterfoil_server.rpc import SERVICES, Servicer, assemble
 from counterfoil_server.rpc.status import to_status
+from counterfoil_server.token_keys import TokenKeys
 
 from ..record.samples import HOST, PROVIDER, good, party, serialize, signed_training
 from .access import access_seeds, fuzz_ops
@@ -96,7 +98,7 @@ def _ledger() -> Ledger:
     log = fuzz_log()
     settings = Settings(Path(), ORIGIN, "sandbox")
     ops = fuzz_ops()
-    tokens = TokenDesk(log.signer, Realm(ORIGIN, "sandbox"), 300, Trail(ops, lambda: 0))
+    tokens = TokenDesk(TokenKeys(log.signer), Realm(ORIGIN, "sandbox"), 300, Trail(ops, lambda: 0))
     queue: Any = _Queue()
     pages, assessor = Pages(log.secret), Assessor(log, settings)
     return Ledger(settings, log, queue, pages, assessor, ops, tokens)
@@ -352,9 +354,13 @@ def _read_packed(data: bytes) -> None:
     cut = Cut(data)
     first_us, last_us = cut.number(7) - (1 << 32), cut.number(7)
     body = cut.rest()
-    looked = accept_batch(Packed.of([body]), Window(first_us, last_us), lambda _references: ())
+    window, packed = Window(first_us, last_us), Packed.of([body])
+    looked = accept_batch(packed, window, lambda _references: ())
+    strictly = accept_batch(packed, window, lambda _references: (), pseudonyms_only=True)
     if looked is not None:
         event = record_pb2.UsageEvent.FromString(body)
+        anonymous = not event.consumer_id or is_pseudonym(event.consumer_id)
+        must(anonymous == (strictly is not None), "the twin takes another form for a pseudonym")
         must([event.event_id] == list(looked), "the twin reads another id")
         must(max(1, first_us) <= event.event_time_us <= last_us, "outside of the window")
 

@@ -6,6 +6,7 @@ ever signed and stored is the beginning of the last one.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +16,9 @@ import pytest
 
 from counterfoil.errors import OutcomeUnknown, VerificationError
 from counterfoil.log import Appended, Batch, read_stream
-from counterfoil.log import log as log_module
 from counterfoil.log.layout import unseal
 from counterfoil.log.read import read_batch_receipts, read_consistency_proof
-from counterfoil.note import parse_checkpoint
+from counterfoil.note import KeyHistory, parse_checkpoint
 from counterfoil.receipt import format_batch_receipt, verify_batch
 from counterfoil.tlog import verify_consistency
 
@@ -63,7 +63,9 @@ def _strike_behind_the_commit(subject: Bench, step: str, patch: pytest.MonkeyPat
         raise Struck(step)
 
     if step == "own signature":
-        patch.setattr(log_module, "parse_checkpoint", fail)
+        check, calls = KeyHistory.check, itertools.count()
+        # The first look is that of the signer, inside the transaction.
+        patch.setattr(KeyHistory, "check", lambda *all_: fail() if next(calls) else check(*all_))
     else:
         patch.setattr(subject.anchor, "advance", fail)
 

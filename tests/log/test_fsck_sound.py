@@ -193,14 +193,14 @@ def test_an_old_copy_is_told_by_its_anchor(memory: Bench, tmp_path: Path) -> Non
 
 
 def test_another_key_is_told(memory: Bench) -> None:
-    """Under the key of another log no checkpoint verifies, and the log is not called sound."""
+    """Under the key of another log no checkpoint verifies, the log's own key is strange, and it is not called sound."""
     memory.add(memory.usage("a"))
     other = Signer.from_seed(ORIGIN, b"o" * 32)
     report = check_log(
         memory.store, other.verifier, memory.log.secret, None, lambda _done, _all: None
     )
 
-    assert {fault.what for fault in report.problems} == {"checkpoint"}
+    assert {fault.what for fault in report.problems} == {"checkpoint", "keys"}
 
 
 def test_the_speed_of_a_check_is_told() -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from counterfoil.errors import OutcomeUnknown, VerificationError
 from counterfoil.keys import Signer, Verifier
 from counterfoil.log import Appended
-from counterfoil.log import append as append_module
-from counterfoil.log import log as log_module
 from counterfoil.log.layout import META, STATE_KEY, index_key, seal, unseal
-from counterfoil.note import parse_checkpoint
+from counterfoil.note import KeyHistory, parse_checkpoint
 
 from .bench import VKEY, Bench, batch_receipt, check_all, flipped
 
@@ -82,11 +78,10 @@ def test_without_the_check_it_would(
     class Believed:
         size = 2
 
-    def believe(_note: bytes, _keys: Any) -> Believed:
+    def believe(_keys: KeyHistory, _note: bytes) -> Believed:
         return Believed()
 
-    monkeypatch.setattr(log_module, "parse_checkpoint", believe)
-    monkeypatch.setattr(append_module, "parse_checkpoint", believe, raising=False)
+    monkeypatch.setattr(KeyHistory, "check", believe)
     flipping.bit = 100
     outcome = subject.add(subject.usage("a"))
 

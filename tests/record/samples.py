@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from counterfoil.keys import Signer
-from counterfoil.record import ASSESSMENT, GENESIS, PAYOUT, TRAINING, USAGE, Kind
+from counterfoil.record import ASSESSMENT, GENESIS, KEY_CHANGE, PAYOUT, TRAINING, USAGE, Kind
 from counterfoil.record.training import SIGNED_LINE
-from counterfoil.v1 import assessment_pb2, record_pb2
+from counterfoil.v1 import assessment_pb2, key_change_pb2, record_pb2
 
 from . import registry_samples
 
@@ -79,6 +79,13 @@ _ASSESSMENT: dict[str, Any] = {
     ],
     "verdict_numbers": b"\0\0\1\0\0\0",
 }
+_KEY_CHANGE: dict[str, Any] = {
+    "purpose": key_change_pb2.KEY_PURPOSE_CHECKPOINT,
+    "retired_vkey": Signer.from_seed("example.com/ledger", b"1" * 32).verifier.vkey,
+    "new_vkey": Signer.from_seed("example.com/ledger", b"2" * 32).verifier.vkey,
+    "overlap_entries": 7,
+    "reason": "yearly rotation",
+}
 SAMPLES: tuple[tuple[Kind, dict[str, Any]], ...] = (
     (GENESIS, _GENESIS),
     (TRAINING, _TRAINING),
@@ -86,6 +93,7 @@ SAMPLES: tuple[tuple[Kind, dict[str, Any]], ...] = (
     (PAYOUT, _PAYOUT),
     *registry_samples.SAMPLES,
     (ASSESSMENT, _ASSESSMENT),
+    (KEY_CHANGE, _KEY_CHANGE),
 )
 GOOD = {kind.number: fields for kind, fields in SAMPLES}
 

@@ -12,6 +12,7 @@ from counterfoil.record import (
     ASSET,
     CREATOR,
     GENESIS,
+    KEY_CHANGE,
     KINDS,
     LICENSE,
     PAYOUT,
@@ -133,6 +134,14 @@ CHANGES: dict[int, dict[str, Any]] = {
     LICENSE.number: {"buyer": None, "terms": {"commercial_use": True}, "price_id": "x"},
     REVOCATION.number: {"kind": 6, "object_id": "x", "reason": None, "effective_time_us": 1},
     PRICE.number: {"creator_id": None, "currency": "USD", "per_token": None, "monthly_cap": "1"},
+    KEY_CHANGE.number: {
+        "purpose": 2,
+        "retired_vkey": "x",
+        "new_vkey": "x",
+        "overlap_entries": 1,
+        "overlap_us": 1,
+        "reason": "x",
+    },
 }
 
 

@@ -60,6 +60,7 @@ def test_every_kind_has_a_sample() -> None:
         entry.KIND_REVOCATION,
         entry.KIND_PRICE,
         entry.KIND_ASSESSMENT,
+        entry.KIND_KEY_CHANGE,
     ]
 
 

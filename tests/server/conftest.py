@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ..support.ledger_process import LedgerProcess
+from ..support.ledger_process import LedgerProcess, serving
 from .edge import Edge, connected
-from .quick import serving
 
 
 @pytest.fixture(scope="module")

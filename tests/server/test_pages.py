@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.log.log import derive_secret
+from counterfoil.log.secret import derive_secret
 from counterfoil.v1 import log_service_pb2, payout_service_pb2, training_service_pb2
 from counterfoil_server import pages
 from counterfoil_server.directory import load, load_signer

@@ -14,7 +14,6 @@ from counterfoil.v1 import log_service_pb2, registry_pb2
 
 from ..support.ledger_process import LedgerProcess
 from .edge import PATIENCE_S, SECOND_US, Edge, connected, expect_invalid, fresh, now_us, refused
-from .quick import QuickLedger
 from .registry import RegistryEdge, asset, content, creator, licence, price
 
 EXISTS = grpc.StatusCode.ALREADY_EXISTS
@@ -323,7 +322,7 @@ def test_the_same_content_is_told_to_both_creators(registry: RegistryEdge) -> No
 
 def test_a_ledger_may_refuse_content_of_others(tmp_path: Any) -> None:
     """With `same_content = "refuse"` the second creator is refused, and the first may use it again."""
-    ledger: LedgerProcess = QuickLedger(tmp_path / "ledger")
+    ledger: LedgerProcess = LedgerProcess(tmp_path / "ledger")
     settings = ledger.directory / "counterfoil.toml"
     text = settings.read_text().replace('same_content = "flag"', 'same_content = "refuse"')
     settings.write_text(text)

@@ -11,10 +11,9 @@ from typing import Any
 import grpc
 import pytest
 
-from ..support.ledger_process import LedgerProcess
+from ..support.ledger_process import LedgerProcess, serving
 from .edge import connected, fault_of
 from .load import expect_fsck_sound
-from .quick import serving
 from .registry import RegistryEdge, creator
 
 # The kernel spreads connections over the processes.

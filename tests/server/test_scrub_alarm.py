@@ -18,7 +18,6 @@ from counterfoil_server.scrubbing import raise_alarms
 
 from ..support.ledger_process import LedgerProcess
 from .edge import Edge, connected, event, exact, fault_of
-from .quick import QuickLedger
 from .settings import set_setting
 
 ALARM = "the store is damaged; run counterfoil fsck"
@@ -28,7 +27,7 @@ MARK = b"a-mark-that-stands-in-one-record-only"
 @pytest.fixture
 def stopped(tmp_path: Path) -> LedgerProcess:
     """A ledger with 20 events in two batches, not serving; the second batch holds the mark."""
-    ledger = QuickLedger(tmp_path / "ledger")
+    ledger = LedgerProcess(tmp_path / "ledger")
     ledger.start()
     with connected(ledger) as edge:
         edge.append([event(f"before-{n}") for n in range(10)])

@@ -17,9 +17,8 @@ import pytest
 from counterfoil_cli.commands import serve
 from counterfoil_cli.main import main
 
-from ..support.ledger_process import LedgerProcess
+from ..support.ledger_process import LedgerProcess, serving
 from .edge import PATIENCE_S, connected, event
-from .quick import serving
 from .settings import set_setting
 
 Spoil = Callable[[Path], None]

@@ -10,6 +10,7 @@ import pytest
 from counterfoil.receipt import verify_batch
 from counterfoil.v1 import usage_service_pb2
 
+from ..support.ledger_process import serving
 from .edge import (
     APPEND_USAGE,
     Edge,
@@ -24,7 +25,6 @@ from .edge import (
     refused,
     verify_accepted,
 )
-from .quick import serving
 
 MIB = 1 << 20
 DUPLICATE, CONFLICT, REJECTED = (

@@ -17,7 +17,7 @@ from counterfoil.note import parse_checkpoint
 from counterfoil.tlog import verify_consistency
 from counterfoil.v1 import log_service_pb2, training_service_pb2
 
-from ..support.ledger_process import LedgerProcess
+from ..support.ledger_process import LedgerProcess, serving
 from .edge import (
     PATIENCE_S,
     Edge,
@@ -30,7 +30,6 @@ from .edge import (
     verify_accepted,
 )
 from .load import Journal, Load, expect_fsck_sound, expect_sound
-from .quick import serving
 
 # Connections are spread by the kernel; that all of these land on one of two workers does not happen.
 CONNECTIONS = 24

@@ -17,10 +17,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
+
+from .forked import Forked, run_forked
 
 ORIGIN = "test.example/ledger"
 
@@ -33,9 +36,11 @@ def run_cli(
     *arguments: str | Path, module: str = "counterfoil_cli", **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line (or another module) in a process of its own and wait for its end."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
+    words = [str(word) for word in arguments]
+    if module == "counterfoil_cli" and options.keys() <= {"env", "cwd"}:
+        return run_forked(*words, timeout_s=4 * _PATIENCE_S, **options)
     return subprocess.run(
-        command,
+        [sys.executable, "-m", module, *words],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -68,12 +73,12 @@ class LedgerProcess:
     def __init__(self, directory: Path, origin: str = ORIGIN, options: Sequence[str] = ()) -> None:
         self.directory = directory
         self.origin = origin
-        # Without keys: what tests here are about is not who calls; those of access make their own.
+        # Without keys: what most tests are about is not who calls; those of access make their own.
         made = run_json("init", directory, "--origin", origin, "--no-key", *options)
         self.vkey = str(made["vkey"])
         self.address = ""
         self.ready_line = ""
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -95,17 +100,10 @@ class LedgerProcess:
         self, *options: str, address: str = "127.0.0.1:0", env: dict[str, str] | None = None
     ) -> None:
         """Serve, and return when it says that it is ready."""
-        command = [sys.executable, "-m", "counterfoil_cli", "serve", str(self.directory)]
+        command = ["serve", str(self.directory.absolute()), "--grpc", address, *options]
         with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--grpc", address, *options],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, **(env or {})},
-                # A process group of its own: `kill` ends the workers too.
-                start_new_session=True,
-            )
+            # A process group of its own: `kill` ends the workers too.
+            self._process = Forked(*command, stderr=log.fileno(), env={**os.environ, **(env or {})})
         assert self._process.stdout is not None
         self.ready_line = _read_line(self._process.stdout)
         found = _READY.search(self.ready_line)
@@ -150,7 +148,7 @@ class LedgerProcess:
             code = process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.wait(_PATIENCE_S)
             pytest.fail(f"the ledger did not stop\n{self.log}")
         finally:
             if process.stdout is not None:
@@ -167,18 +165,22 @@ def _read_line(pipe: IO[str]) -> str:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[LedgerProcess]:
     """A fresh ledger, serving."""
-    yield from _serving(tmp_path / "ledger")
+    with serving(tmp_path / "ledger") as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
 def shared_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
     """One ledger for the whole session, serving."""
-    yield from _serving(tmp_path_factory.mktemp("shared") / "ledger")
+    with serving(tmp_path_factory.mktemp("shared") / "ledger") as process:
+        yield process
 
 
-def _serving(directory: Path) -> Iterator[LedgerProcess]:
-    process = LedgerProcess(directory)
-    process.start()
+@contextmanager
+def serving(directory: Path, *options: str, origin: str = ORIGIN) -> Iterator[LedgerProcess]:
+    """A fresh ledger, served until the end of the block."""
+    process = LedgerProcess(directory, origin)
+    process.start(*options)
     try:
         yield process
     finally:
@@ -188,4 +190,5 @@ def _serving(directory: Path) -> Iterator[LedgerProcess]:
 @pytest.fixture(scope="session")
 def registry_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
     """A ledger like it, for tests that register something: behind what comes in afterwards stand verdicts."""
-    yield from _serving(tmp_path_factory.mktemp("registry") / "ledger")
+    with serving(tmp_path_factory.mktemp("registry") / "ledger") as process:
+        yield process

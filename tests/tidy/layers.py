@@ -43,6 +43,7 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
             "grpc_reflection",
             "grpc_status",
             "nacl",
+            "pkcs11",
             "starlette",
             "structlog",
             "uvicorn",

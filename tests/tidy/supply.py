@@ -10,7 +10,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("client", "server")
+EXTRAS = ("client", "server", "pkcs11")
 # Those that may be shipped beside Apache-2.0, and are here; a new one is looked at by a person first.
 LICENSES = frozenset(
     {

@@ -19,6 +19,7 @@ EXTRAS: dict[str, str] = {
     "counterfoil_cli": "server",
     "counterfoil_client": "client",
     "counterfoil_server": "server",
+    "counterfoil_server.signing_keys.pkcs11": "pkcs11",
     **dict.fromkeys(PURE - {"counterfoil"}, ""),
 }
 

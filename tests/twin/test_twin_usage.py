@@ -49,11 +49,13 @@ events = st.builds(
 )
 
 
-def judge(bodies: list[bytes]) -> tuple[list[str], set[str]] | None:
+def judge(
+    bodies: list[bytes], *, pseudonyms_only: bool = False
+) -> tuple[list[str], set[str]] | None:
     """What the twin says of a batch."""
     packed = Packed.of(bodies)
     answer: tuple[bytes, set[str]] | None = native.accept_usage(
-        packed.data, packed.ends, WINDOW.first_us, WINDOW.last_us, *LIMITS
+        packed.data, packed.ends, WINDOW.first_us, WINDOW.last_us, *LIMITS, pseudonyms_only
     )
     return None if answer is None else (list(Spans(packed.data, answer[0])), answer[1])
 

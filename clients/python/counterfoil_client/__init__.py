@@ -5,6 +5,7 @@
     Access          principals, keys, tokens and the audit trail: ``client.access``
     Tls             certificates to believe and to show
     UsageStream     many batches of usage over one call
+    Consumers       pseudonyms for the consumers in usage events, made before anything is stored
     UsageReporter   what a model host embeds: events go to a disk spool at once and to the ledger in the background
 
 ::
@@ -17,6 +18,8 @@
 from counterfoil_client.access import Access
 from counterfoil_client.archive import RejectedEvent
 from counterfoil_client.client import RECEIPT_FORMATS, LedgerClient
+from counterfoil_client.consumer_key import ConsumerKey, make_consumer_key, open_consumer_key
+from counterfoil_client.consumers import Consumers
 from counterfoil_client.errors import (
     ForkDetected,
     LedgerError,
@@ -34,6 +37,10 @@ from counterfoil_client.tls import Tls
 __all__ = [
     "LedgerClient",
     "Access",
+    "ConsumerKey",
+    "Consumers",
+    "make_consumer_key",
+    "open_consumer_key",
     "Tls",
     "UsageStream",
     "UsageReporter",

@@ -12,6 +12,11 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+def new_secret(size: int) -> bytes:
+    """So many bytes that nobody can guess."""
+    return os.urandom(size)
+
+
 class Backoff:
     """Growing random pauses between attempts ("full jitter").
 

@@ -85,7 +85,8 @@ class LedgerClient:
 
     Args:
         target: what gRPC dials, such as ``"127.0.0.1:7070"``, or ``"https://ledger.example.com:7070"`` for TLS.
-        trust: a policy, its text, or the log's verifier key; None believes the key that the log shows first.
+        trust: a policy, its text, or the log's verifier key; None believes the key that the log shows first. Changes of
+            the log's key are followed from there, and held to their cut-offs.
         submitter: who writes. timeout_s: how long to wait for an answer, in seconds.
         api_key: who calls, by API key or access token; None takes the environment's COUNTERFOIL_API_KEY, "" none at all.
         tls, credentials: see Tls, or gRPC's own; None is the environment's for ``https://``, and plain text otherwise.
@@ -145,7 +146,7 @@ class LedgerClient:
     @property
     def policy(self) -> Policy:
         """Whom this client trusts. Asks the log for its key the first time when ``trust`` was None."""
-        return self._session.log.policy if self._trust is None else self._trust
+        return self._session.policy or self._session.log.policy
 
     @property
     def origin(self) -> str:

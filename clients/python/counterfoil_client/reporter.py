@@ -20,6 +20,8 @@ from counterfoil_client import clock
 from counterfoil_client.archive import Archive, RejectedEvent
 from counterfoil_client.chance import new_id
 from counterfoil_client.client import LedgerClient
+from counterfoil_client.consumer_key import open_consumer_key
+from counterfoil_client.consumers import Consumers
 from counterfoil_client.delivery import Delivery, Settings
 from counterfoil_client.errors import ReporterClosed
 from counterfoil_client.files import replace_file
@@ -139,8 +141,10 @@ class UsageReporter:
         credentials: grpc.ChannelCredentials | None = None,
         api_key: str | None = None,
         tls: Tls | None = None,
+        consumer_key: str | None = None,
     ) -> None:
         folder = Path(spool_dir)
+        key = None if consumer_key is None else open_consumer_key(consumer_key)
         self._process = os.getpid()
         self._closed = False
         self._sync_each = durable == "each"
@@ -170,6 +174,7 @@ class UsageReporter:
         except BaseException:
             self._spool.close()
             raise
+        self._consumers = None if key is None else Consumers(key, self._client.registry)
         self._keeper = Keeper(self._archive, Callbacks(on_receipt, on_rejected, on_error))
         self._delivery = Delivery(self._spool, self._keeper, self._connect, settings)
         self._delivery.start()
@@ -200,19 +205,25 @@ class UsageReporter:
         """Deliver what is left for a while, and close, without blocking the event loop."""
         await asyncio.to_thread(self.close)
 
-    def report(self, event: UsageEvent | None = None, /, **fields: Any) -> str:
-        """Take one event; never waits for the network.
+    def report(
+        self, event: UsageEvent | None = None, /, *, creator_id: str = "", **fields: Any
+    ) -> str:
+        """Take one event; never waits for the network, but to learn whose an asset is where there is a consumer key.
 
         Args:
             event: the event; or give its fields by name. Without an ``event_id`` it gets a new one, without an
                 ``event_time_us`` the present time.
+            creator_id: whose works are used: what the pseudonym of a plain ``consumer_id`` is made for. Without it the
+                registry is asked, once for each ``asset_id``.
 
         Returns:
             The event's id.
 
         Raises:
             SpoolFull: there is no room; the event was not taken.
-            InvalidInput: no such field, a value of the wrong type, or an event that is too large.
+            InvalidInput: no such field, a value of the wrong type, an event that is too large, or a plain consumer and no
+                way to know the creator (reason ``CREATOR_UNKNOWN``).
+            LedgerError, VerificationError: the registry could not be asked for the creator, or answered for another asset.
             ReporterClosed: the reporter is closed, or belongs to another process.
             OSError: the event could not be written.
         """
@@ -228,6 +239,12 @@ class UsageReporter:
             raise InvalidInput(str(error), field="event", reason="FIELD_MALFORMED") from error
         made.event_id = made.event_id or new_id()
         made.event_time_us = made.event_time_us or clock.now_us()
+        if self._consumers is not None:
+            self._consumers.protect(made, creator_id)
+        elif creator_id:
+            # Who names a creator relies on pseudonyms.
+            told = "creator_id is for pseudonyms, and this reporter was made without a consumer_key"
+            raise InvalidInput(told, field="creator_id", reason="UNKNOWN_FIELD")
         self._take([made.SerializeToString(deterministic=True)])
         return made.event_id
 

@@ -1,16 +1,16 @@
 """What a client knows of its log after the first question, and the checks that need it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
-from counterfoil.errors import VerificationError
-from counterfoil.limits import PAGE_SIZE_MAX
+from counterfoil.errors import UnverifiableError, VerificationError
+from counterfoil.limits import KEY_CHANGES_MAX, PAGE_SIZE_MAX
 from counterfoil.note import NO_QUORUM, Checkpoint, Policy
-from counterfoil.receipt import VerifiedReceipt, verify_receipt
+from counterfoil.receipt import VerifiedReceipt, learn_keys, verify_receipt
 from counterfoil.record.ids import parse_id
 from counterfoil.v1.log_service_pb2 import (
     GetCheckpointRequest,
@@ -21,16 +21,22 @@ from counterfoil.v1.log_service_pb2 import (
     GetEntryResponse,
     GetLogInfoRequest,
     GetLogInfoResponse,
+    GetReceiptRequest,
     GetReceiptResponse,
 )
 from counterfoil.v1.usage_service_pb2 import AppendUsageResponse
 from counterfoil_client.entries import check_entries
+from counterfoil_client.errors import LedgerError
 from counterfoil_client.evidence import UsageResult, Writer, check_usage, check_write
 from counterfoil_client.reading import LOG_SERVICE, prover
 from counterfoil_client.transport import Transport
 from counterfoil_client.trust import CheckpointMemory
 
 _ENVIRONMENTS: Final = {"live": 1, "sandbox": 2}
+# A change of keys that the log names and does not show to us. Other codes mean that it could not be asked.
+_NOT_SHOWN: Final = ("NOT_FOUND", "PERMISSION_DENIED")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Log:
     """The log that answers.
 
     Attributes:
-        policy: whom the client trusts, witnesses included. environment_name: ``live`` or ``sandbox``.
+        policy: whom the client trusts, witnesses included, and the keys that the log has changed to. environment_name: ``live`` or ``sandbox``.
         writer: who writes here, under a policy without quorum: witnesses sign later than the log.
         memory: the newest checkpoint.
     """
@@ -60,6 +66,11 @@ class Session:
         self._log: Log | None = None
 
     @property
+    def policy(self) -> Policy | None:
+        """Whom the client trusts, with the keys that the log has changed to; None when nobody said and nobody was asked."""
+        return self._trust if self._log is None else self._log.policy
+
+    @property
     def log(self) -> Log:
         """The log that answers.
 
@@ -73,6 +84,20 @@ class Session:
                     self._log = self._meet()
         return self._log
 
+    def attempt(self, check: Callable[[Log], T]) -> T:
+        """What a check of something that the log signed gives; after asking for changes of its key, if that is unknown.
+
+        Raises:
+            Whatever the check raises.
+        """
+        log = self.log
+        try:
+            return check(log)
+        except UnverifiableError:
+            if not self._learn(log):
+                raise
+        return check(self.log)
+
     def info(self) -> GetLogInfoResponse:
         """What the log says of itself; unsigned.
 
@@ -84,7 +109,7 @@ class Session:
 
     def checkpoint(self) -> Checkpoint:
         """The newest checkpoint; see ``LedgerClient.checkpoint``."""
-        return self._read_checkpoint(self.log.memory)
+        return self.attempt(lambda log: self._read_checkpoint(log.memory))
 
     def covering(self, size: int) -> Checkpoint:
         """A checkpoint of at least this size: the newest one known here, or else the newest one there is.
@@ -102,7 +127,7 @@ class Session:
 
     def check(self, note: bytes) -> Checkpoint:
         """The checkpoint in a signed note, held to the same tests as that of :meth:`checkpoint`."""
-        return self.log.memory.check(note)
+        return self.attempt(lambda log: log.memory.check(note))
 
     def check_usage(
         self, answer: AppendUsageResponse, bodies: Sequence[bytes], backfill: bool
@@ -113,12 +138,13 @@ class Session:
             VerificationError: a receipt is not good for these events.
             LedgerError: records had to be fetched for that, and the call failed.
         """
-        log = self.log
-        result = check_usage(
-            log.writer, answer, bodies, backfill=backfill, fetch_records=self._fetch_records
+        result = self.attempt(
+            lambda log: check_usage(
+                log.writer, answer, bodies, backfill=backfill, fetch_records=self._fetch_records
+            )
         )
         for verified in result.receipts:
-            log.memory.see(verified)
+            self.log.memory.see(verified)
         return result
 
     def check_written(
@@ -129,9 +155,10 @@ class Session:
         Raises:
             VerificationError: it is not good for this record.
         """
-        log = self.log
-        verified = check_write(log.writer, receipt, kind, message, request_id, body)
-        log.memory.see(verified)
+        verified = self.attempt(
+            lambda log: check_write(log.writer, receipt, kind, message, request_id, body)
+        )
+        self.log.memory.see(verified)
         return verified
 
     def check_receipt(self, asked: str, answer: GetReceiptResponse, form: str) -> None:
@@ -140,8 +167,8 @@ class Session:
         Raises:
             VerificationError: it is not.
         """
+        verified = self.attempt(lambda log: verify_receipt(answer.receipt, log.writer.policy))
         log = self.log
-        verified = verify_receipt(answer.receipt, log.writer.policy)
         if verified.form != form or verified.origin != log.writer.origin:
             raise VerificationError(f"the answer is a {verified.form} of {verified.origin}")
         _check_asked(asked, answer.index, verified)
@@ -156,13 +183,45 @@ class Session:
             )
         if info.environment not in _ENVIRONMENTS:
             raise VerificationError(f"the log's environment {info.environment!r} is unknown")
-        online = replace(policy, quorum=NO_QUORUM)
+        # The key that is trusted may be one that was retired, or the newest one while receipts are older.
+        online = self._follow(replace(policy, quorum=NO_QUORUM), info)
+        policy = replace(online, quorum=policy.quorum)
         environment = _ENVIRONMENTS[info.environment]
         writer = Writer(online, info.origin, environment, self._submitter)
         memory = CheckpointMemory(online, info.origin, self._prove_consistency)
         # Before anything is written here the log has to show the key that is trusted, not only the name.
         self._read_checkpoint(memory)
         return Log(policy, info.environment, writer, memory)
+
+    def _follow(self, policy: Policy, info: GetLogInfoResponse) -> Policy:
+        """A policy with the keys that lead from the trusted ones, by changes that the log shows and we verify."""
+        path = LOG_SERVICE + "GetReceipt"
+        if len(info.keys) > KEY_CHANGES_MAX + 1:
+            raise VerificationError(f"the log names {len(info.keys)} keys, more than one can have")
+        receipts = []
+        for key in info.keys[1:]:
+            request = GetReceiptRequest(id=str(key.first_size - 1))
+            try:
+                receipts.append(self.transport.unary(path, request, GetReceiptResponse).receipt)
+            except LedgerError as error:
+                # A key without a change to prove it is one that nobody has to believe.
+                if error.code not in _NOT_SHOWN:
+                    raise
+        return learn_keys(policy, receipts)[0]
+
+    def _learn(self, log: Log) -> bool:
+        """Ask the log for changes of its key since; whether there is something new."""
+        with self._lock:
+            if self._log is not log:
+                return True
+            policy = self._follow(log.writer.policy, self.info())
+            if policy == log.writer.policy:
+                return False
+            log.memory.trust(policy)
+            writer = replace(log.writer, policy=policy)
+            policy = replace(policy, quorum=log.policy.quorum)
+            self._log = replace(log, policy=policy, writer=writer)
+        return True
 
     def _read_checkpoint(self, memory: CheckpointMemory) -> Checkpoint:
         path = LOG_SERVICE + "GetCheckpoint"

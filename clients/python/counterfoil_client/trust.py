@@ -46,6 +46,10 @@ class CheckpointMemory:
         self._newest: Checkpoint | None = None
         self._from_receipt: Checkpoint | None = None
 
+    def trust(self, policy: Policy) -> None:
+        """Check what comes from now on under another policy: the log has changed its key."""
+        self._policy = policy
+
     @property
     def newest(self) -> Checkpoint | None:
         """The largest checkpoint that was proven consistent with all that were proven before it."""

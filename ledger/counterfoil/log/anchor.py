@@ -22,7 +22,7 @@ from typing import Final
 from counterfoil.errors import StartupError, VerificationError
 from counterfoil.keys import Verifier
 from counterfoil.log.place import PLACE_SIZE, place_of
-from counterfoil.note import Checkpoint, parse_checkpoint
+from counterfoil.note import Checkpoint, Trust, as_trust
 
 SLOT_SIZE: Final = 1024
 _SLOTS: Final = 2
@@ -31,14 +31,14 @@ _SLOTS: Final = 2
 class Anchor:
     """The anchor file of one log, open for the life of the process."""
 
-    def __init__(self, path: Path, verifier: Verifier) -> None:
-        """Open the file.
+    def __init__(self, path: Path, trust: Verifier | Trust) -> None:
+        """Open the file; what is in it counts if it is signed by a key of the log.
 
         Raises:
             StartupError: it is not there.
         """
         self.path = path
-        self._verifier = verifier
+        self._trust = as_trust(trust)
         self._known: dict[bytes, int] = {}
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -50,7 +50,7 @@ class Anchor:
             raise StartupError(told) from error
 
     @classmethod
-    def create(cls, path: Path, verifier: Verifier) -> "Anchor":
+    def create(cls, path: Path, trust: Verifier | Trust) -> "Anchor":
         """Make an empty anchor file, durably.
 
         Raises:
@@ -69,7 +69,7 @@ class Anchor:
             os.fsync(directory)
         finally:
             os.close(directory)
-        return cls(path, verifier)
+        return cls(path, trust)
 
     def read(self) -> Checkpoint | None:
         """The newest checkpoint in the file, or None when it has none yet.
@@ -80,7 +80,7 @@ class Anchor:
         slots = self._read_slots()
         good = [checkpoint for slot in slots if (checkpoint := self._parse(slot)) is not None]
         if not good and any(slots):
-            told = f"the anchor {self.path} has no checkpoint signed by {self._verifier.vkey}; put the right file back"
+            told = f"the anchor {self.path} has no checkpoint signed by the key of this log; put the right file back"
             raise StartupError(told)
         return max(good, key=lambda checkpoint: checkpoint.size, default=None)
 
@@ -98,8 +98,10 @@ class Anchor:
             us may have signed it; the caller has to see whether it is of the same tree.
 
         Raises:
-            OSError: it could not be written, or only in part.
+            OSError: it could not be written, or only in part, or does not fit.
         """
+        if len(note) > SLOT_SIZE:
+            raise OSError(errno.EFBIG, "the checkpoint does not fit the anchor", str(self.path))
         with self._locked():
             slots = self._read_slots()
             sizes = [self._size(slot) for slot in slots]
@@ -143,7 +145,7 @@ class Anchor:
 
     def _parse(self, slot: bytes) -> Checkpoint | None:
         try:
-            return parse_checkpoint(slot, [self._verifier])
+            return self._trust.check(slot)
         except VerificationError:
             return None  # Empty, or torn by a crash: the other slot counts then.
 

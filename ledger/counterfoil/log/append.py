@@ -17,7 +17,6 @@ import numpy as np
 
 from counterfoil.entry import SALT_SIZE, chain_batch, derive_salts
 from counterfoil.errors import Conflict, CounterfoilError, IntegrityError, InvalidInput
-from counterfoil.keys import Signer
 from counterfoil.limits import TIME_US_MAX
 from counterfoil.log.batch import Batch, reduce_batch
 from counterfoil.log.existing import Existing, Seen, Suspect, find_suspects
@@ -37,8 +36,8 @@ from counterfoil.log.layout import (
 from counterfoil.log.nodes import write_tiles
 from counterfoil.log.registry.apply import REFUSALS, Registry
 from counterfoil.log.runs import add_entries
+from counterfoil.log.signers import Signers
 from counterfoil.log.state import State, format_state, read_state
-from counterfoil.note import parse_checkpoint, sign_checkpoint
 from counterfoil.packed import HASH_SIZE, Hashes, Packed
 from counterfoil.store import Snapshot, Transaction, encode_key
 from counterfoil.tlog import Frontier, compact_range
@@ -96,7 +95,7 @@ class _Group:
 
 
 def append_group(
-    transaction: Transaction, batches: Sequence[Batch], now_us: int, signer: Signer
+    transaction: Transaction, batches: Sequence[Batch], now_us: int, signers: Signers
 ) -> list[Appended | CounterfoilError]:
     """Append batches, each as a whole or not at all, and sign the tree that holds them.
 
@@ -125,7 +124,7 @@ def append_group(
             results.append(_append_batch(group, batch, suspects[number], seen))
         except (Conflict, *REFUSALS) as error:
             results.append(error)
-    checkpoint = _finish(group, state, signer)
+    checkpoint = _finish(group, state, signers)
     nodes.size = tree.size
     return [
         result if isinstance(result, CounterfoilError) else replace(result, checkpoint=checkpoint)
@@ -262,7 +261,7 @@ def _list_in_catalog(group: _Group, batch: Batch, first: int) -> None:
         group.indexes.append(np.repeat(indexes, columns))
 
 
-def _finish(group: _Group, before: State, signer: Signer) -> bytes:
+def _finish(group: _Group, before: State, signers: Signers) -> bytes:
     """Write what the group shares, and sign. Nothing leaves this process before the commit is durable."""
     if group.tree.size == before.size:
         stored = group.transaction.get(CHECKPOINT, index_key(before.size))
@@ -270,9 +269,8 @@ def _finish(group: _Group, before: State, signer: Signer) -> bytes:
     add_entries(group.transaction, np.concatenate(group.prints), np.concatenate(group.indexes))
     state = State(group.tree.size, group.time_us, group.last, tuple(group.tree.hashes))
     group.transaction.put(META, STATE_KEY, format_state(state))
-    note = sign_checkpoint(signer.name, state.size, group.tree.root(), signer)
     # A fault while signing must not become durable: the log would not start on such a checkpoint.
-    parse_checkpoint(note, [signer.verifier])
+    note = signers.sign(state.size, group.tree.root())
     group.transaction.put(CHECKPOINT, index_key(state.size), seal(note))
     return note
 

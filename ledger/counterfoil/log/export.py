@@ -19,34 +19,32 @@ from counterfoil.export import (
 from counterfoil.keys import Verifier
 from counterfoil.log.fsck.report import Progress
 from counterfoil.log.read import read_checkpoint, read_entries
-from counterfoil.note import Checkpoint, parse_checkpoint
+from counterfoil.note import Checkpoint, Trust, as_trust
 from counterfoil.packed import Hashes
 from counterfoil.store import Store
 from counterfoil.tlog import TILE_WIDTH, format_bundle
 
 
-def find_tree(store: Store, verifier: Verifier, size: int | None) -> Checkpoint:
+def find_tree(store: Store, trust: Verifier | Trust, size: int | None) -> Checkpoint:
     """The oldest signed tree with at least ``size`` entries, or the newest of all.
 
     A group commit is signed as a whole: between its first entry and its last there was no tree.
 
     Raises:
         OutOfRange: the log is not that long.
-        VerificationError: the checkpoint is not signed with this key.
+        VerificationError: the checkpoint is not signed with the log's key.
     """
     with store.snapshot() as snapshot:
-        return parse_checkpoint(read_checkpoint(snapshot, size)[1], [verifier])
+        return as_trust(trust).check(read_checkpoint(snapshot, size)[1])
 
 
-def export_files(
-    store: Store, verifier: Verifier, tree: Checkpoint, progress: Progress
-) -> Iterator[tuple[str, bytes]]:
+def export_files(store: Store, tree: Checkpoint, progress: Progress) -> Iterator[tuple[str, bytes]]:
     """Path and content of each file of an export, the checkpoint last.
 
     Raises:
         IntegrityError: the entries are damaged, or are not those that were signed.
     """
-    yield VKEY_NAME, verifier.vkey.encode() + b"\n"
+    yield VKEY_NAME, b"".join(key.vkey.encode() + b"\n" for key in tree.keys)
     tiles = Tiles()
     for begin in range(0, tree.size, TILE_WIDTH):
         end = min(begin + TILE_WIDTH, tree.size)

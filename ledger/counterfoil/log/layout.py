@@ -4,6 +4,7 @@
     meta         "format"                     layout version, origin
     meta         "state"                      size, time, last leaf hash, frontier            (see state.py)
     meta         "runs"                       the catalog's sorted runs                       (see runs.py)
+    meta         "secret"                     what the catalog's fingerprints are keyed with  (see secret.py)
     batch        first index                  leaf hashes, commitments, salts and bodies of one batch part
     tile         level, number                up to 256 hashes of complete subtrees, levels 1 and up (C2SP tlog-tiles)
     run          run, chunk                   fingerprints and indexes of a sorted run
@@ -41,6 +42,7 @@ FORMAT_VERSION: Final = 2
 FORMAT_KEY: Final = b"format"
 STATE_KEY: Final = b"state"
 RUNS_KEY: Final = b"runs"
+SECRET_KEY: Final = b"secret"
 
 # version, kind, first index, count, batch first index, batch count, time, previous, salt seed,
 # stream sequence, and the sizes of the record prefix and the stream id; a checksum over the head ends the value

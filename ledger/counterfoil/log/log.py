@@ -1,11 +1,7 @@
 """The log: what opens, checks and extends the store of one ledger."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
-from blake3 import blake3
-
-from counterfoil.entry import SEED_SIZE
 from counterfoil.errors import (
     Busy,
     CounterfoilError,
@@ -15,10 +11,11 @@ from counterfoil.errors import (
     StoreFull,
     VerificationError,
 )
-from counterfoil.keys import Signer
+from counterfoil.keys import SigningKey, Verifier
 from counterfoil.log.anchor import Anchor
 from counterfoil.log.append import Appended, append_group
 from counterfoil.log.batch import Batch, prepare_batch
+from counterfoil.log.keys import read_keys
 from counterfoil.log.layout import (
     CHECKPOINT,
     FORMAT_KEY,
@@ -29,15 +26,16 @@ from counterfoil.log.layout import (
 )
 from counterfoil.log.nodes import Nodes
 from counterfoil.log.read import read_checkpoint, read_entry
+from counterfoil.log.secret import derive_secret, put_secret, read_secret
+from counterfoil.log.signers import Signers
 from counterfoil.log.state import read_state
-from counterfoil.note import Checkpoint, parse_checkpoint
+from counterfoil.note import Checkpoint, KeyHistory, Trust, as_trust
 from counterfoil.packed import HASH_SIZE
 from counterfoil.record import GENESIS
 from counterfoil.store import Snapshot, Store, Transaction
 from counterfoil.tlog import Frontier, tree_root
 from counterfoil.v1 import record_pb2
 
-_DERIVATION: Final = "counterfoil 2026 store secret v1"
 Clock = Callable[[], int]
 
 
@@ -45,16 +43,24 @@ class Log:
     """One log in its store. Many may read it; appending is serial, across all processes that share the store.
 
     Attributes:
-        store, signer: as given. origin: the log's name. environment: 1 live, 2 sandbox.
-        secret: 32 bytes that the catalog's fingerprints are keyed with; derived from the signing key.
+        store: as given. origin: the log's name. environment: 1 live, 2 sandbox.
+        signers: the private keys that sign.
+        secret: 32 bytes that the catalog's fingerprints are keyed with (:mod:`counterfoil.log.secret`).
     """
 
     def __init__(
-        self, store: Store, signer: Signer, anchor: Anchor, clock: Clock, environment: int
+        self,
+        store: Store,
+        signer: SigningKey,
+        anchor: Anchor,
+        clock: Clock,
+        environment: int,
+        others: Sequence[SigningKey] = (),
     ) -> None:
         """Open a log that :func:`create_log` made. The same checks run at every start, after a crash or not.
 
         Args:
+            signer: a private key of the log. others: more of them, when it changed its key; their order does not matter.
             clock: the present time in microseconds since 1970.
 
         Raises:
@@ -62,20 +68,42 @@ class Log:
             IntegrityError: the right edge of the tree is not what was signed.
         """
         self.store = store
-        self.signer = signer
         self.origin = signer.name
         self.environment = environment
-        self.secret = derive_secret(signer)
         self._anchor = anchor
         self._clock = clock
         self._failed: BaseException | None = None
         with store.snapshot() as snapshot:
             check_format(snapshot, self.origin)
-            newest = check_right_edge(snapshot, signer)
+            check_begun(snapshot)
+            self.secret = read_secret(snapshot) or derive_secret(signer)
+            self.signers = find_signers(snapshot, self.secret, [signer, *others])
+            newest = check_right_edge(snapshot, self.keys)
             _check_environment(snapshot, environment)
             check_anchor(snapshot, anchor, newest)
         # A crash between commit and anchor leaves the anchor behind: it catches up here.
         anchor.advance(newest.note, newest.size)
+
+    @property
+    def keys(self) -> KeyHistory:
+        """The log's keys, with the sizes that each is good for."""
+        return self.signers.keys
+
+    @property
+    def signer(self) -> SigningKey:
+        """The private key that is not retired."""
+        return self.signers.present
+
+    def append_signed(
+        self, batches: Sequence[Batch], signers: Signers
+    ) -> list[Appended | CounterfoilError]:
+        """Append batches as :meth:`append` does, and let others sign from here on: what makes a change of keys."""
+        before, self.signers = self.signers, signers
+        try:
+            return self.append(batches)
+        except (Busy, StoreFull):
+            self.signers = before
+            raise
 
     def append(self, batches: Sequence[Batch]) -> list[Appended | CounterfoilError]:
         """Append batches in one durable transaction; on return it has been committed and anchored.
@@ -105,7 +133,7 @@ class Log:
             note = next((r.checkpoint for r in results if isinstance(r, Appended) and r.head), None)
             if note is not None:
                 # Verified after it is durable and before anyone sees it: a fault while signing stays here.
-                signed = parse_checkpoint(note, [self.signer.verifier])
+                signed = self.keys.check(note)
                 # A crash before this leaves the anchor one commit behind, and nobody was answered.
                 self._check_overtaken(self._anchor.advance(note, signed.size))
         except (Busy, StoreFull):
@@ -132,13 +160,13 @@ class Log:
         if anchored > read_state(transaction).size:
             told = f"another copy of this log runs and signed {anchored} entries; stop this one"
             raise IntegrityError(told)
-        return append_group(transaction, batches, now_us, self.signer)
+        return append_group(transaction, batches, now_us, self.signers)
 
     def _check_overtaken(self, newest: bytes | None) -> None:
         """What overtook us in the anchor must be of this store; else two copies signed at the same moment."""
         if newest is None:
             return
-        size = parse_checkpoint(newest, [self.signer.verifier]).size
+        size = self.keys.check(newest).size
         with self.store.snapshot() as snapshot:
             stored = snapshot.get(CHECKPOINT, index_key(size))
             ours = None if stored is None else unseal(stored, f"checkpoint of size {size}")
@@ -147,7 +175,7 @@ class Log:
 
 
 def create_log(
-    store: Store, signer: Signer, anchor: Anchor, now_us: int, environment: int, seed: bytes
+    store: Store, signer: SigningKey, anchor: Anchor, now_us: int, environment: int, seed: bytes
 ) -> None:
     """Write entry 0: origin, key and parameters. A crash before its commit leaves an empty store.
 
@@ -167,31 +195,29 @@ def create_log(
         leaf_version=1,
         created_time_us=now_us,
     )
+    secret = derive_secret(signer)
     batch = prepare_batch(
         GENESIS,
         signer.name,
         [genesis.SerializeToString(deterministic=True)],
         ["genesis"],
-        secret=derive_secret(signer),
+        secret=secret,
         environment=environment,
         salt_seed=seed,
         request_id="genesis",
     )
     value = bytes((FORMAT_VERSION,)) + signer.name.encode()
-    store.transact(lambda transaction: transaction.put(META, FORMAT_KEY, value))
-    store.transact(lambda transaction: append_group(transaction, [batch], now_us, signer))
+    signers = Signers.alone(signer)
+
+    def begin(transaction: Transaction) -> None:
+        transaction.put(META, FORMAT_KEY, value)
+        put_secret(transaction, secret)
+
+    store.transact(begin)
+    store.transact(lambda transaction: append_group(transaction, [batch], now_us, signers))
     with store.snapshot() as snapshot:
         size, note = read_checkpoint(snapshot)
     anchor.advance(note, size)
-
-
-def derive_secret(signer: Signer) -> bytes:
-    """The secret of the catalog's fingerprints: from a signature, so that it needs no storage of its own.
-
-    Ed25519 signatures are deterministic, and this one is never shown.
-    """
-    material = signer.sign(b"counterfoil catalog secret\n" + signer.name.encode())
-    return blake3(material, derive_key_context=_DERIVATION).digest(length=SEED_SIZE)
 
 
 def check_format(snapshot: Snapshot, origin: str) -> None:
@@ -224,21 +250,58 @@ def _check_environment(snapshot: Snapshot, environment: int) -> None:
         raise StartupError(told)
 
 
-def check_right_edge(snapshot: Snapshot, signer: Signer) -> Checkpoint:
+def check_begun(snapshot: Snapshot) -> None:
+    """Refuse a log without its first entry.
+
+    Raises:
+        StartupError: it has none.
+    """
+    if read_state(snapshot).size == 0:
+        raise StartupError(
+            "the log is empty; `counterfoil init` was interrupted: remove the directory and repeat it"
+        )
+
+
+def find_signers(snapshot: Snapshot, secret: bytes, at_hand: Sequence[SigningKey]) -> Signers:
+    """Who signs what comes next, of the private keys at hand.
+
+    Raises:
+        StartupError: the log's present key is none of them, or another one is missing that has to sign.
+        IntegrityError: the log's record of its keys is damaged.
+    """
+    keys = read_keys(snapshot, secret)
+    check_present(keys, [signer.verifier for signer in at_hand])
+    return Signers(keys, at_hand, read_state(snapshot).size)
+
+
+def check_present(keys: KeyHistory, known: Sequence[Verifier]) -> None:
+    """Refuse a log whose present key is none of those of a directory: they say which log is meant.
+
+    Raises:
+        StartupError: it is none of them.
+    """
+    if keys.present not in known:
+        raise StartupError(
+            "the newest checkpoint was not signed by the key of this directory: the log says that its key is "
+            f"{keys.present.vkey}"
+        )
+
+
+def check_right_edge(snapshot: Snapshot, trust: Verifier | Trust) -> Checkpoint:
     """The newest checkpoint, after its tree's right edge was made again from what is stored below it.
+
+    Args:
+        trust: the log's keys, or its only one.
 
     Raises:
         StartupError: the checkpoint was signed with another key.
         IntegrityError: the tree is not the one that was signed.
     """
+    check_begun(snapshot)
     state = read_state(snapshot)
-    if state.size == 0:
-        raise StartupError(
-            "the log is empty; `counterfoil init` was interrupted: remove the directory and repeat it"
-        )
     size, note = read_checkpoint(snapshot)
     try:
-        checkpoint = parse_checkpoint(note, [signer.verifier])
+        checkpoint = as_trust(trust).check(note)
     except VerificationError as error:
         raise StartupError(
             f"the newest checkpoint was not signed by the key of this directory: {error}"

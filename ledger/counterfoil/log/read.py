@@ -241,10 +241,14 @@ def read_checkpoint(snapshot: Snapshot, size: int | None = None) -> tuple[int, b
     return Prover(snapshot).checkpoint(size)
 
 
-def read_receipt(snapshot: Snapshot, entry: Entry) -> Receipt:
-    """The receipt of an entry: always the same bytes, with the checkpoint of the commit that logged it."""
+def read_receipt(snapshot: Snapshot, entry: Entry, size_min: int = 0) -> Receipt:
+    """The receipt of an entry: always the same bytes, with the checkpoint of the commit that logged it.
+
+    Args:
+        size_min: a size that was signed; the tree of the receipt is not smaller.
+    """
     prover = Prover(snapshot)
-    size, note = prover.checkpoint(entry.index + 1)
+    size, note = prover.checkpoint(max(entry.index + 1, size_min))
     _, proof = prover.inclusion(entry.index, size)
     return Receipt(
         entry.index, format_leaf(entry.leaf), entry.salt, entry.record, tuple(proof), note

@@ -12,6 +12,15 @@ from counterfoil.note.checkpoint import (
     sign_checkpoint,
 )
 from counterfoil.note.cosignature import cosign_checkpoint, verify_cosignature
+from counterfoil.note.key_history import (
+    PURPOSE_CHECKPOINT,
+    KeyChange,
+    KeyHistory,
+    Trust,
+    as_trust,
+    follow,
+)
+from counterfoil.note.key_sizes import KeySizes
 from counterfoil.note.lines import (
     NOTE_SIZE_BYTES_MAX,
     SIGNATURE_LINES_MAX,
@@ -31,15 +40,22 @@ from counterfoil.note.signed import (
 __all__ = [
     "NOTE_SIZE_BYTES_MAX",
     "NO_QUORUM",
+    "PURPOSE_CHECKPOINT",
     "SIGNATURE_LINES_MAX",
     "Checkpoint",
     "Group",
+    "KeyChange",
+    "KeyHistory",
+    "KeySizes",
     "Note",
     "Policy",
+    "Trust",
     "UnverifiedSignature",
     "VerifiedSignature",
     "Witness",
+    "as_trust",
     "cosign_checkpoint",
+    "follow",
     "format_checkpoint",
     "format_signature_line",
     "parse_checkpoint",

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from counterfoil.errors import InvalidInput, UnverifiableError, VerificationError
 from counterfoil.keys import (
     KEY_TYPE_ED25519,
-    Signer,
+    SigningKey,
     Verifier,
     check_key_name,
     parse_base64,
@@ -44,6 +44,7 @@ class Checkpoint:
         note: The note as it came, with all its signature lines.
         cosignatures: (name, time in seconds since 1970) of each known cosigner that signed.
         witnessed: Whether a policy with a quorum was asked, and the quorum has cosigned.
+        keys: The known keys of the log that signed it, in the order of the note.
     """
 
     origin: str
@@ -53,6 +54,7 @@ class Checkpoint:
     note: bytes
     cosignatures: tuple[tuple[str, int], ...]
     witnessed: bool = False
+    keys: tuple[Verifier, ...] = ()
 
 
 def format_checkpoint(origin: str, size: int, root_hash: bytes) -> str:
@@ -74,15 +76,18 @@ def format_checkpoint(origin: str, size: int, root_hash: bytes) -> str:
     return f"{origin}\n{size}\n{base64.b64encode(root_hash).decode()}\n"
 
 
-def sign_checkpoint(origin: str, size: int, root_hash: bytes, signer: Signer) -> bytes:
-    """Return the signed note of a checkpoint. The signer's name has to be the origin.
+def sign_checkpoint(
+    origin: str, size: int, root_hash: bytes, signer: SigningKey, *others: SigningKey
+) -> bytes:
+    """Return the signed note of a checkpoint. The name of each signer has to be the origin.
 
     Raises:
         InvalidInput: If it is not, or the checkpoint cannot be written.
     """
-    if signer.name != origin:
+    signers = (signer, *others)
+    if any(each.name != origin for each in signers):
         raise InvalidInput("the key is named for another log", field="signer", reason="KEY_NAME")
-    return sign_note(format_checkpoint(origin, size, root_hash), [signer])
+    return sign_note(format_checkpoint(origin, size, root_hash), signers)
 
 
 def parse_checkpoint(
@@ -132,12 +137,13 @@ def read_checkpoint(data: bytes, note: Note, *, allow_extensions: bool) -> Check
         UnverifiableError: If only cosigners signed it, but no known key of the log.
     """
     origin, size, root_hash = parse_checkpoint_text(note.text, allow_extensions=allow_extensions)
-    signed_by = {
-        signature.verifier.name
+    signed_by = [
+        signature.verifier
         for signature in note.signatures
         if signature.verifier.key_type == KEY_TYPE_ED25519
-    }
-    if origin not in signed_by:
+    ]
+    keys = tuple(verifier for verifier in signed_by if verifier.name == origin)
+    if not keys:
         if signed_by:
             raise VerificationError("checkpoint is signed by the key of another log")
         raise UnverifiableError("checkpoint is not signed by any known key of its log")
@@ -146,7 +152,7 @@ def read_checkpoint(data: bytes, note: Note, *, allow_extensions: bool) -> Check
         for signature in note.signatures
         if signature.timestamp_s is not None
     )
-    return Checkpoint(origin, size, root_hash, note.text, data, cosignatures)
+    return Checkpoint(origin, size, root_hash, note.text, data, cosignatures, keys=keys)
 
 
 def parse_checkpoint_text(text: str, *, allow_extensions: bool = False) -> tuple[str, int, bytes]:

@@ -9,6 +9,12 @@
     group two-of-three 2 w1 w2 w3
     quorum two-of-three
 
+A log that changed its key has a line for each, with the sizes whose checkpoints the key is good for; this is no part of
+C2SP, and a reader that does not know it refuses the policy::
+
+    log example.com/ledger+2f6a1b09+AQ... sizes 0-20003
+    log example.com/ledger+77e1c0de+AQ... sizes 20003-
+
 A checkpoint is good if one of the logs signed it and the quorum cosigned it. A quorum is a witness,
 a group (k, any or all of its members, which are witnesses or groups) or ``none``. Names are defined
 before they are used, and each is a member of one group at most.
@@ -22,6 +28,7 @@ from dataclasses import dataclass, replace
 from counterfoil.errors import VerificationError
 from counterfoil.keys import KEY_TYPE_COSIGNATURE, KEY_TYPE_ED25519, Verifier
 from counterfoil.note.checkpoint import Checkpoint, note_bytes, read_checkpoint
+from counterfoil.note.key_sizes import KeySizes
 from counterfoil.note.lines import parse_decimal
 from counterfoil.note.signed import parse_note
 
@@ -71,12 +78,14 @@ class Policy:
         witnesses: The witnesses, in the order of the text.
         groups: The groups, each after all of its members.
         quorum: The name of a witness or a group, or "none".
+        sizes: For which sizes the keys of logs are good; those that are not named here, for all.
     """
 
     logs: tuple[Verifier, ...]
     witnesses: tuple[Witness, ...] = ()
     groups: tuple[Group, ...] = ()
     quorum: str = NO_QUORUM
+    sizes: tuple[KeySizes, ...] = ()
 
     @classmethod
     def parse(cls, text: str | bytes) -> Policy:
@@ -122,19 +131,33 @@ class Policy:
         Its attribute witnessed is True when the policy has a quorum.
 
         Raises:
-            VerificationError: If it is malformed, a line of a known key does not verify, or the
-                quorum has not cosigned it.
+            VerificationError: If it is malformed, a line of a known key does not verify, a key
+                signed it that is not good for its size, or the quorum has not cosigned it.
             UnverifiableError: If none of the logs signed it.
         """
         data = note_bytes(note)
         keys = [*self.logs, *(witness.verifier for witness in self.witnesses)]
         signed = parse_note(data, keys)
         checkpoint = read_checkpoint(data, signed, allow_extensions=allow_extensions)
+        for key in self.sizes:
+            if key.verifier in checkpoint.keys:
+                key.check(checkpoint.size)
         if self.quorum == NO_QUORUM:
             return checkpoint
         if not self._quorum_met({signature.verifier for signature in signed.signatures}):
             raise VerificationError(f"checkpoint is not cosigned by the quorum {self.quorum!r}")
         return replace(checkpoint, witnessed=True)
+
+    @property
+    def text(self) -> str:
+        """The policy as parse reads it; comments and the addresses of its parties are not kept."""
+        limits = {each.verifier: f" sizes {each.text}" for each in self.sizes}
+        lines = [f"log {log.vkey}{limits.get(log, '')}" for log in self.logs]
+        lines += [f"witness {each.name} {each.verifier.vkey}" for each in self.witnesses]
+        lines += [
+            f"group {each.name} {each.threshold} {' '.join(each.members)}" for each in self.groups
+        ]
+        return "\n".join([*lines, f"quorum {self.quorum}", ""])
 
     def _quorum_met(self, signed_by: set[Verifier]) -> bool:
         agreed = {witness.name for witness in self.witnesses if witness.verifier in signed_by}
@@ -150,6 +173,7 @@ class _Parser:
 
     def __init__(self) -> None:
         self.logs: list[Verifier] = []
+        self.sizes: list[KeySizes] = []
         self.witnesses: list[Witness] = []
         self.groups: list[Group] = []
         self.names: set[str] = set()
@@ -160,6 +184,9 @@ class _Parser:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
                 self._read_log(vkey)
+            case ["log", vkey, "sizes", sizes] | ["log", vkey, _, "sizes", sizes]:
+                self._read_log(vkey)
+                self.sizes.append(KeySizes.parse(self.logs[-1], sizes))
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
                 self._read_witness(name, vkey)
             case ["group", name, threshold, *members]:
@@ -172,7 +199,13 @@ class _Parser:
     def finish(self) -> Policy:
         if self.quorum is None:
             raise VerificationError("policy has no quorum line")
-        return Policy(tuple(self.logs), tuple(self.witnesses), tuple(self.groups), self.quorum)
+        return Policy(
+            tuple(self.logs),
+            tuple(self.witnesses),
+            tuple(self.groups),
+            self.quorum,
+            tuple(self.sizes),
+        )
 
     def _read_log(self, vkey: str) -> None:
         verifier = Verifier.parse(vkey)

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from counterfoil.errors import InvalidInput, UnverifiableError, VerificationError
-from counterfoil.keys import KEY_TYPE_COSIGNATURE, KEY_TYPE_ED25519, Signer, Verifier
+from counterfoil.keys import KEY_TYPE_COSIGNATURE, KEY_TYPE_ED25519, SigningKey, Verifier
 from counterfoil.note.cosignature import verify_cosignature
 from counterfoil.note.lines import (
     NOTE_SIZE_BYTES_MAX,
@@ -75,7 +75,7 @@ class Note:
     unverified: tuple[UnverifiedSignature, ...]
 
 
-def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
+def sign_note(text: str, signers: Sequence[SigningKey]) -> bytes:
     """Return the note of a text, with one signature line for each signer.
 
     Raises:

@@ -7,7 +7,7 @@
     ('example.com/ledger', 41, ('included',))
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from counterfoil.errors import UnverifiableError, VerificationError
 from counterfoil.note import Policy
@@ -20,6 +20,7 @@ from counterfoil.receipt.batch import (
     parse_batch_receipt,
 )
 from counterfoil.receipt.jwt import format_jwt
+from counterfoil.receipt.key_change import follow_all, follow_key_change
 from counterfoil.receipt.single import (
     Receipt,
     check_receipt,
@@ -38,12 +39,14 @@ __all__ = [
     "BatchReceipt",
     "Receipt",
     "VerifiedReceipt",
+    "follow_key_change",
     "format_batch_receipt",
     "format_json",
     "format_jwt",
     "format_receipt",
     "format_tlog_proof",
     "keep_batch_receipt",
+    "learn_keys",
     "parse_batch_receipt",
     "parse_json",
     "parse_receipt",
@@ -101,3 +104,19 @@ def verify_batch(receipt: bytes, policy: Policy | str, records: Sequence[bytes])
         VerificationError: the receipt is malformed, or these are not the records that were logged.
     """
     return check_batch_receipt(parse_batch_receipt(receipt), as_policy(policy), records)
+
+
+def learn_keys(policy: Policy | str, changes: Iterable[bytes]) -> tuple[Policy, list[bytes]]:
+    """Follow changes of a log's keys from the keys that are trusted, in whatever order they are given.
+
+    Args:
+        changes: receipts of changes of keys, in any form.
+
+    Returns:
+        The policy with all keys that could be reached, each with the sizes that it is good for; and the receipts that could
+        not be: no key that signed them is known.
+
+    Raises:
+        VerificationError: a receipt is malformed, does not verify, or is none of a change of keys.
+    """
+    return follow_all(as_policy(policy), changes, verify_receipt)

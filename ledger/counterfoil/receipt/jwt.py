@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from counterfoil.errors import VerificationError
 from counterfoil.jws import ALGORITHM, format_jws, open_jws, parse_base64url
-from counterfoil.keys import Signer, format_base64url
+from counterfoil.keys import SigningKey, format_base64url
 from counterfoil.note import Policy
 from counterfoil.receipt.single import Receipt, check_receipt, format_receipt, parse_receipt
 from counterfoil.receipt.verified import VerifiedReceipt
@@ -25,7 +25,7 @@ _CLAIMS = {"iss", "sub", "iat", "index", "payload", "receipt"}
 
 
 def format_jwt(
-    receipt: Receipt, signer: Signer, subject: str, time_us: int, payload: Mapping[str, Any]
+    receipt: Receipt, signer: SigningKey, subject: str, time_us: int, payload: Mapping[str, Any]
 ) -> bytes:
     """The JWT of a receipt; the same bytes each time it is made.
 
@@ -67,6 +67,9 @@ def check_jwt(data: bytes, policy: Policy) -> VerifiedReceipt:
         and type(claims["index"]) is type(claims["iat"]) is int
         and str(claims["sub"]).endswith(name)
     )
+    # A key that was retired is so for JWTs as well: what it signs must hold a tree that it signed, and was good for.
+    if opened.signer not in verified.checkpoint.keys:
+        raise VerificationError("the JWT is signed by another key than the tree in its receipt")
     if not same:
         raise VerificationError("the JWT's claims are not those of the receipt inside")
     return verified

@@ -10,6 +10,7 @@ from counterfoil.record.creator import CREATOR
 from counterfoil.record.genesis import GENESIS
 from counterfoil.record.history import History, Version
 from counterfoil.record.ids import EntryId, format_id, parse_id
+from counterfoil.record.key_change import KEY_CHANGE
 from counterfoil.record.kind import Kind
 from counterfoil.record.license import LICENSE
 from counterfoil.record.parsing import (
@@ -28,7 +29,7 @@ from counterfoil.record.usage import USAGE
 KINDS: tuple[Kind, ...] = (
     *(GENESIS, TRAINING, USAGE, PAYOUT),
     *(CREATOR, ASSET, LICENSE, REVOCATION, PRICE),
-    ASSESSMENT,
+    *(ASSESSMENT, KEY_CHANGE),
 )
 KIND_BY_NUMBER = {kind.number: kind for kind in KINDS}
 
@@ -37,6 +38,7 @@ __all__ = [
     "ASSET",
     "CREATOR",
     "GENESIS",
+    "KEY_CHANGE",
     "KINDS",
     "KIND_BY_NUMBER",
     "LICENSE",

@@ -23,6 +23,7 @@ from counterfoil.limits import (
 )
 from counterfoil.packed import Packed, Spans
 from counterfoil.record import problem
+from counterfoil.record.consumer import is_pseudonym
 from counterfoil.record.kind import Kind
 from counterfoil.record.problem import Problem
 from counterfoil.record.text import ID_ALPHABET, check_id, check_metadata, is_id
@@ -61,11 +62,15 @@ class Window:
 
 
 def accept_batch(
-    bodies: Sequence[bytes], window: Window, find_unknown: FindUnknown
+    bodies: Sequence[bytes],
+    window: Window,
+    find_unknown: FindUnknown,
+    *,
+    pseudonyms_only: bool = False,
 ) -> Sequence[str] | None:
     """The event ids of a batch with nothing to object to; None when :func:`check_batch` has to look closer.
 
-    What is accepted here has no problem there: it only saves parsing events that are plainly good.
+    What is accepted here has no problem there: it only saves parsing events that are plainly good. Arguments as there.
     """
     packed = Packed.of(bodies)
     # A window may begin before 1970 or end after 9999, but no event time may.
@@ -77,6 +82,7 @@ def accept_batch(
         TOKENS_MAX,
         ID_LENGTH_MAX,
         EVENT_SIZE_BYTES_MAX,
+        pseudonyms_only,
     )
     if looked is None or (looked[1] and find_unknown(looked[1])):
         return None
@@ -92,6 +98,7 @@ def accept_usage(
     _quantity_max: int,
     _id_length_max: int,
     _event_size_max: int,
+    _pseudonyms_only: bool,
 ) -> tuple[bytes, set[str]] | None:
     """Spans of the event ids and distinct references of packed events that are plainly acceptable, or None: not certain.
 
@@ -105,6 +112,8 @@ def check_batch(
     bodies: Sequence[bytes],
     window: Window,
     find_unknown: FindUnknown,
+    *,
+    pseudonyms_only: bool = False,
 ) -> tuple[Sequence[str], list[Problem]]:
     """Check a batch of usage events.
 
@@ -112,6 +121,7 @@ def check_batch(
         events: the parsed events. bodies: their exact bytes.
         window: the times that are accepted.
         find_unknown: given the distinct receipt_ref values, those that are no known proof of training.
+        pseudonyms_only: whether a consumer_id has to have the form of a pseudonym.
 
     Returns:
         The event ids in order, and all problems ordered by position; an event without one is acceptable.
@@ -130,6 +140,8 @@ def check_batch(
         found += _check_values(columns[field], field)
     if any(columns["consumer_id"]):
         found += _check_ids(columns["consumer_id"], "consumer_id", required=False)
+        if pseudonyms_only:
+            found += _check_pseudonyms(columns["consumer_id"])
     if any(columns["territory"]):
         found += _check_territories(columns["territory"])
     found += _check_references(columns["receipt_ref"], find_unknown)
@@ -161,6 +173,17 @@ def _check_values(column: Column, field: str) -> Iterator[Problem]:
         for position, value in enumerate(column):
             if value in bad:
                 yield from check_id(value, field, position=position, required=required)
+
+
+def _check_pseudonyms(column: Column) -> Iterator[Problem]:
+    for position, value in enumerate(column):
+        if value and not is_pseudonym(value):
+            # The value is what must not be written down: it is not quoted.
+            told = (
+                "consumer_id is no pseudonym, and this ledger takes nothing else: report with a consumer key, import with "
+                "--consumer-key, or send a keyed hash"
+            )
+            yield Problem(position, "consumer_id", problem.PLAIN_CONSUMER, told)
 
 
 def _check_territories(column: Column) -> Iterator[Problem]:

@@ -24,49 +24,51 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n counterfoil/v1/log_service.proto\x12\x0e\x63ounterfoil.v1\"\x13\n\x11GetLogInfoRequest\"\xd2\x01\n\x12GetLogInfoResponse\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04vkey\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x11\n\troot_hash\x18\x04 \x01(\x0c\x12\x13\n\x0b\x65nvironment\x18\x05 \x01(\t\x12\x16\n\x0ewindow_past_us\x18\x06 \x01(\x03\x12\x18\n\x10window_future_us\x18\x07 \x01(\x03\x12\x18\n\x10\x62\x61tch_events_max\x18\x08 \x01(\x05\x12\x1c\n\x14\x62\x61tch_size_bytes_max\x18\t \x01(\x05\"\x16\n\x14GetCheckpointRequest\"+\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"m\n\x05\x45ntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x0c\n\x04leaf\x18\x04 \x01(\x0c\x12\x0c\n\x04salt\x18\x05 \x01(\x0c\x12\x0e\n\x06record\x18\x06 \x01(\x0c\x12\n\n\x02id\x18\x07 \x01(\t\" \n\x0fGetEntryRequest\x12\r\n\x05index\x18\x01 \x01(\x03\"8\n\x10GetEntryResponse\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.counterfoil.v1.Entry\"^\n\x12ListEntriesRequest\x12\x13\n\x0bstart_index\x18\x01 \x01(\x03\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\r\"{\n\x13ListEntriesResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.counterfoil.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x11\n\ttree_size\x18\x04 \x01(\x03\"L\n\x12TailEntriesRequest\x12\x13\n\x0bstart_index\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x13\n\x0bstop_at_end\x18\x03 \x01(\x08\"e\n\x13TailEntriesResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.counterfoil.v1.Entry\x12\x12\n\nnext_index\x18\x02 \x01(\x03\x12\x12\n\ncheckpoint\x18\x03 \x01(\x0c\"<\n\x18GetInclusionProofRequest\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\"_\n\x19GetInclusionProofResponse\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\x12\r\n\x05proof\x18\x04 \x03(\x0c\"@\n\x1aGetConsistencyProofRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"P\n\x1bGetConsistencyProofResponse\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\x12\r\n\x05proof\x18\x03 \x03(\x0c\"N\n\x11GetReceiptRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12-\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1d.counterfoil.v1.ReceiptFormat\"H\n\x12GetReceiptResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\x03*\xb4\x01\n\rReceiptFormat\x12\x1e\n\x1aRECEIPT_FORMAT_UNSPECIFIED\x10\x00\x12\x19\n\x15RECEIPT_FORMAT_BINARY\x10\x01\x12\x1d\n\x19RECEIPT_FORMAT_TLOG_PROOF\x10\x02\x12\x16\n\x12RECEIPT_FORMAT_JWT\x10\x03\x12\x17\n\x13RECEIPT_FORMAT_JSON\x10\x04\x12\x18\n\x14RECEIPT_FORMAT_BATCH\x10\x05\x32\xef\x05\n\nLogService\x12S\n\nGetLogInfo\x12!.counterfoil.v1.GetLogInfoRequest\x1a\".counterfoil.v1.GetLogInfoResponse\x12\\\n\rGetCheckpoint\x12$.counterfoil.v1.GetCheckpointRequest\x1a%.counterfoil.v1.GetCheckpointResponse\x12M\n\x08GetEntry\x12\x1f.counterfoil.v1.GetEntryRequest\x1a .counterfoil.v1.GetEntryResponse\x12V\n\x0bListEntries\x12\".counterfoil.v1.ListEntriesRequest\x1a#.counterfoil.v1.ListEntriesResponse\x12X\n\x0bTailEntries\x12\".counterfoil.v1.TailEntriesRequest\x1a#.counterfoil.v1.TailEntriesResponse0\x01\x12h\n\x11GetInclusionProof\x12(.counterfoil.v1.GetInclusionProofRequest\x1a).counterfoil.v1.GetInclusionProofResponse\x12n\n\x13GetConsistencyProof\x12*.counterfoil.v1.GetConsistencyProofRequest\x1a+.counterfoil.v1.GetConsistencyProofResponse\x12S\n\nGetReceipt\x12!.counterfoil.v1.GetReceiptRequest\x1a\".counterfoil.v1.GetReceiptResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n counterfoil/v1/log_service.proto\x12\x0e\x63ounterfoil.v1\"\x13\n\x11GetLogInfoRequest\"\xf8\x01\n\x12GetLogInfoResponse\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04vkey\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x11\n\troot_hash\x18\x04 \x01(\x0c\x12\x13\n\x0b\x65nvironment\x18\x05 \x01(\t\x12\x16\n\x0ewindow_past_us\x18\x06 \x01(\x03\x12\x18\n\x10window_future_us\x18\x07 \x01(\x03\x12\x18\n\x10\x62\x61tch_events_max\x18\x08 \x01(\x05\x12\x1c\n\x14\x62\x61tch_size_bytes_max\x18\t \x01(\x05\x12$\n\x04keys\x18\n \x03(\x0b\x32\x16.counterfoil.v1.LogKey\"=\n\x06LogKey\x12\x0c\n\x04vkey\x18\x01 \x01(\t\x12\x12\n\nfirst_size\x18\x02 \x01(\x03\x12\x11\n\tlast_size\x18\x03 \x01(\x03\"\x16\n\x14GetCheckpointRequest\"+\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"m\n\x05\x45ntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x0c\n\x04leaf\x18\x04 \x01(\x0c\x12\x0c\n\x04salt\x18\x05 \x01(\x0c\x12\x0e\n\x06record\x18\x06 \x01(\x0c\x12\n\n\x02id\x18\x07 \x01(\t\" \n\x0fGetEntryRequest\x12\r\n\x05index\x18\x01 \x01(\x03\"8\n\x10GetEntryResponse\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.counterfoil.v1.Entry\"^\n\x12ListEntriesRequest\x12\x13\n\x0bstart_index\x18\x01 \x01(\x03\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\r\"{\n\x13ListEntriesResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.counterfoil.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x11\n\ttree_size\x18\x04 \x01(\x03\"L\n\x12TailEntriesRequest\x12\x13\n\x0bstart_index\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x13\n\x0bstop_at_end\x18\x03 \x01(\x08\"e\n\x13TailEntriesResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.counterfoil.v1.Entry\x12\x12\n\nnext_index\x18\x02 \x01(\x03\x12\x12\n\ncheckpoint\x18\x03 \x01(\x0c\"<\n\x18GetInclusionProofRequest\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\"_\n\x19GetInclusionProofResponse\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\x12\r\n\x05proof\x18\x04 \x03(\x0c\"@\n\x1aGetConsistencyProofRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"P\n\x1bGetConsistencyProofResponse\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\x12\r\n\x05proof\x18\x03 \x03(\x0c\"N\n\x11GetReceiptRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12-\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1d.counterfoil.v1.ReceiptFormat\"H\n\x12GetReceiptResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\x03*\xb4\x01\n\rReceiptFormat\x12\x1e\n\x1aRECEIPT_FORMAT_UNSPECIFIED\x10\x00\x12\x19\n\x15RECEIPT_FORMAT_BINARY\x10\x01\x12\x1d\n\x19RECEIPT_FORMAT_TLOG_PROOF\x10\x02\x12\x16\n\x12RECEIPT_FORMAT_JWT\x10\x03\x12\x17\n\x13RECEIPT_FORMAT_JSON\x10\x04\x12\x18\n\x14RECEIPT_FORMAT_BATCH\x10\x05\x32\xef\x05\n\nLogService\x12S\n\nGetLogInfo\x12!.counterfoil.v1.GetLogInfoRequest\x1a\".counterfoil.v1.GetLogInfoResponse\x12\\\n\rGetCheckpoint\x12$.counterfoil.v1.GetCheckpointRequest\x1a%.counterfoil.v1.GetCheckpointResponse\x12M\n\x08GetEntry\x12\x1f.counterfoil.v1.GetEntryRequest\x1a .counterfoil.v1.GetEntryResponse\x12V\n\x0bListEntries\x12\".counterfoil.v1.ListEntriesRequest\x1a#.counterfoil.v1.ListEntriesResponse\x12X\n\x0bTailEntries\x12\".counterfoil.v1.TailEntriesRequest\x1a#.counterfoil.v1.TailEntriesResponse0\x01\x12h\n\x11GetInclusionProof\x12(.counterfoil.v1.GetInclusionProofRequest\x1a).counterfoil.v1.GetInclusionProofResponse\x12n\n\x13GetConsistencyProof\x12*.counterfoil.v1.GetConsistencyProofRequest\x1a+.counterfoil.v1.GetConsistencyProofResponse\x12S\n\nGetReceipt\x12!.counterfoil.v1.GetReceiptRequest\x1a\".counterfoil.v1.GetReceiptResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'counterfoil.v1.log_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECEIPTFORMAT']._serialized_start=1422
-  _globals['_RECEIPTFORMAT']._serialized_end=1602
+  _globals['_RECEIPTFORMAT']._serialized_start=1523
+  _globals['_RECEIPTFORMAT']._serialized_end=1703
   _globals['_GETLOGINFOREQUEST']._serialized_start=52
   _globals['_GETLOGINFOREQUEST']._serialized_end=71
   _globals['_GETLOGINFORESPONSE']._serialized_start=74
-  _globals['_GETLOGINFORESPONSE']._serialized_end=284
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=286
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=308
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=310
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=353
-  _globals['_ENTRY']._serialized_start=355
-  _globals['_ENTRY']._serialized_end=464
-  _globals['_GETENTRYREQUEST']._serialized_start=466
-  _globals['_GETENTRYREQUEST']._serialized_end=498
-  _globals['_GETENTRYRESPONSE']._serialized_start=500
-  _globals['_GETENTRYRESPONSE']._serialized_end=556
-  _globals['_LISTENTRIESREQUEST']._serialized_start=558
-  _globals['_LISTENTRIESREQUEST']._serialized_end=652
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=654
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=777
-  _globals['_TAILENTRIESREQUEST']._serialized_start=779
-  _globals['_TAILENTRIESREQUEST']._serialized_end=855
-  _globals['_TAILENTRIESRESPONSE']._serialized_start=857
-  _globals['_TAILENTRIESRESPONSE']._serialized_end=958
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=960
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1020
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1022
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1117
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1119
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1183
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1185
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1265
-  _globals['_GETRECEIPTREQUEST']._serialized_start=1267
-  _globals['_GETRECEIPTREQUEST']._serialized_end=1345
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=1347
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=1419
-  _globals['_LOGSERVICE']._serialized_start=1605
-  _globals['_LOGSERVICE']._serialized_end=2356
+  _globals['_GETLOGINFORESPONSE']._serialized_end=322
+  _globals['_LOGKEY']._serialized_start=324
+  _globals['_LOGKEY']._serialized_end=385
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=387
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=409
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=411
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=454
+  _globals['_ENTRY']._serialized_start=456
+  _globals['_ENTRY']._serialized_end=565
+  _globals['_GETENTRYREQUEST']._serialized_start=567
+  _globals['_GETENTRYREQUEST']._serialized_end=599
+  _globals['_GETENTRYRESPONSE']._serialized_start=601
+  _globals['_GETENTRYRESPONSE']._serialized_end=657
+  _globals['_LISTENTRIESREQUEST']._serialized_start=659
+  _globals['_LISTENTRIESREQUEST']._serialized_end=753
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=755
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=878
+  _globals['_TAILENTRIESREQUEST']._serialized_start=880
+  _globals['_TAILENTRIESREQUEST']._serialized_end=956
+  _globals['_TAILENTRIESRESPONSE']._serialized_start=958
+  _globals['_TAILENTRIESRESPONSE']._serialized_end=1059
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1061
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1121
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1123
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1218
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1220
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1284
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1286
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1366
+  _globals['_GETRECEIPTREQUEST']._serialized_start=1368
+  _globals['_GETRECEIPTREQUEST']._serialized_end=1446
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=1448
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=1520
+  _globals['_LOGSERVICE']._serialized_start=1706
+  _globals['_LOGSERVICE']._serialized_end=2457
 # @@protoc_insertion_point(module_scope)

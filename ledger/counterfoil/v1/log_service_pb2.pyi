@@ -27,7 +27,7 @@ class GetLogInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetLogInfoResponse(_message.Message):
-    __slots__ = ("origin", "vkey", "size", "root_hash", "environment", "window_past_us", "window_future_us", "batch_events_max", "batch_size_bytes_max")
+    __slots__ = ("origin", "vkey", "size", "root_hash", "environment", "window_past_us", "window_future_us", "batch_events_max", "batch_size_bytes_max", "keys")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     VKEY_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class GetLogInfoResponse(_message.Message):
     WINDOW_FUTURE_US_FIELD_NUMBER: _ClassVar[int]
     BATCH_EVENTS_MAX_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     origin: str
     vkey: str
     size: int
@@ -46,7 +47,18 @@ class GetLogInfoResponse(_message.Message):
     window_future_us: int
     batch_events_max: int
     batch_size_bytes_max: int
-    def __init__(self, origin: _Optional[str] = ..., vkey: _Optional[str] = ..., size: _Optional[int] = ..., root_hash: _Optional[bytes] = ..., environment: _Optional[str] = ..., window_past_us: _Optional[int] = ..., window_future_us: _Optional[int] = ..., batch_events_max: _Optional[int] = ..., batch_size_bytes_max: _Optional[int] = ...) -> None: ...
+    keys: _containers.RepeatedCompositeFieldContainer[LogKey]
+    def __init__(self, origin: _Optional[str] = ..., vkey: _Optional[str] = ..., size: _Optional[int] = ..., root_hash: _Optional[bytes] = ..., environment: _Optional[str] = ..., window_past_us: _Optional[int] = ..., window_future_us: _Optional[int] = ..., batch_events_max: _Optional[int] = ..., batch_size_bytes_max: _Optional[int] = ..., keys: _Optional[_Iterable[_Union[LogKey, _Mapping]]] = ...) -> None: ...
+
+class LogKey(_message.Message):
+    __slots__ = ("vkey", "first_size", "last_size")
+    VKEY_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LAST_SIZE_FIELD_NUMBER: _ClassVar[int]
+    vkey: str
+    first_size: int
+    last_size: int
+    def __init__(self, vkey: _Optional[str] = ..., first_size: _Optional[int] = ..., last_size: _Optional[int] = ...) -> None: ...
 
 class GetCheckpointRequest(_message.Message):
     __slots__ = ()

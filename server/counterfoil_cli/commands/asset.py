@@ -139,10 +139,7 @@ def _change(*, new: bool) -> Callable[..., None]:
         values["contents"] = fingerprint_artifacts(file) if file else None
         write = Write("asset", "asset", submitter, request_id, output, server, key, api_key, json)
         fill = _filler(values, price, template)
-        if new:
-            write.create(asset_id, fill)
-        else:
-            write.update(asset_id, fill, etag)
+        write.put(asset_id, fill, etag, new=new)
 
     return change
 

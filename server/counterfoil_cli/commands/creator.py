@@ -101,10 +101,7 @@ def _change(*, new: bool) -> Callable[..., None]:
         write = Write(
             "creator", "creator", submitter, request_id, output, server, key, api_key, json
         )
-        if new:
-            write.create(creator_id, fill)
-        else:
-            write.update(creator_id, fill, etag)
+        write.put(creator_id, fill, etag, new=new)
 
     return change
 

@@ -35,6 +35,13 @@ def init(
             metavar="FILE", help="Where the newest checkpoint is kept; best on another disk."
         ),
     ] = None,
+    signing_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Where its private key lies, if there is one: file:, env: or pkcs11:. Without this one is made.",
+        ),
+    ] = None,
     no_key: Annotated[
         bool,
         typer.Option(
@@ -46,8 +53,8 @@ def init(
 ) -> None:
     """Make a new ledger: its settings, its signing key, an empty store, and the first operator's key.
 
-    The signing key is drawn here and never leaves the directory. Keep a copy of it in a safe place; give the verifier key
-    that is printed to everybody. The operator's key is printed this once: programs take it from COUNTERFOIL_API_KEY.
+    Without --signing-key the signing key is drawn here and never leaves the directory. Keep a copy of it in a safe place; give the
+    verifier key that is printed to everybody. The operator's key is printed this once: programs take it from COUNTERFOIL_API_KEY.
     """
     from counterfoil_server.directory import create, load_signer
 
@@ -56,7 +63,9 @@ def init(
             f"--anchor {anchor}: make the directory {anchor.absolute().parent} first"
         )
     environment = "sandbox" if sandbox else "live"
-    settings = create(directory, origin, environment, anchor.absolute() if anchor else None)
+    settings = create(
+        directory, origin, environment, anchor.absolute() if anchor else None, signing_key
+    )
     vkey = load_signer(settings).verifier.vkey
     answer = {
         "directory": str(directory),

@@ -53,7 +53,7 @@ def info(
         said, signed = client.log_info(), client.checkpoint()
         answer = {
             "origin": signed.origin,
-            "vkey": next(each.vkey for each in client.policy.logs if each.name == signed.origin),
+            "vkey": signed.keys[-1].vkey,
             "size": signed.size,
             "root_hash": base64.b64encode(signed.root_hash).decode(),
             "environment": said.environment,

@@ -122,10 +122,7 @@ def _change(*, new: bool) -> Callable[..., None]:
                 getattr(body, name).CopyFrom(message)
 
         write = Write("price", "price", submitter, request_id, output, server, key, api_key, json)
-        if new:
-            write.create(price_id, fill)
-        else:
-            write.update(price_id, fill, etag)
+        write.put(price_id, fill, etag, new=new)
 
     return change
 

@@ -35,8 +35,10 @@ def restore(
         ),
     ] = None,
     key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The private key, when it is not in the backup."),
+        str | None,
+        typer.Option(
+            metavar="FILE", help="The private key, when it is not in the backup: a file, or a URI."
+        ),
     ] = None,
     for_reading: Annotated[
         bool,

@@ -1,4 +1,4 @@
-"""`counterfoil usage import`: bring usage from a file into the ledger."""
+"""`counterfoil usage`: bring usage from a file into the ledger, and make the key of consumers' pseudonyms."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +31,10 @@ _EPILOG = example(
     "    --set model_id=model_xyz --backfill",
     "counterfoil usage import events.jsonl --results results.jsonl --json",
 )
+_KEY_EPILOG = example(
+    "counterfoil usage consumer-key consumer.key",
+    "counterfoil usage import events.jsonl --consumer-key file:consumer.key",
+)
 _COLUMNS_NAMED_MAX = 12
 
 
@@ -42,6 +46,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
     )
     usage.command("import", epilog=_EPILOG)(import_usage)
+    usage.command("consumer-key", epilog=_KEY_EPILOG)(make_key)
 
     @usage.callback()
     def group() -> None:
@@ -99,6 +104,20 @@ def import_usage(
             metavar="DIR", help="Keep the verified receipts, with their records, in a directory."
         ),
     ] = None,
+    consumer_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="file:PATH|env:NAME",
+            help="Replace plain consumer ids by pseudonyms that are made with this key.",
+        ),
+    ] = None,
+    creator: Annotated[
+        str,
+        typer.Option(
+            metavar="ID",
+            help="Whose works every row is about, for the pseudonyms  [default: the creator of the row's asset]",
+        ),
+    ] = "",
     server: ServerOption = DEFAULT_ADDRESS,
     key: KeyOption = None,
     api_key: ApiKeyOption = None,
@@ -115,6 +134,8 @@ def import_usage(
     adds nothing. An import that was interrupted goes on by being repeated. After changing a file, give its rows ids of
     their own, or import the changed rows alone: another content means other ids.
 
+    With --consumer-key plain consumer ids never leave this machine, and the file of refused rows has their lines alone.
+
     Exit codes: 0 every row is in the ledger, 1 some were refused, 2 the import could not be done.
     """
     from counterfoil_cli.importing.mapping import parse_field_map
@@ -122,15 +143,20 @@ def import_usage(
     from counterfoil_cli.importing.run import Plan, run_import
     from counterfoil_cli.importing.source import Form
     from counterfoil_cli.importing.verdicts import Verdicts
+    from counterfoil_client import open_consumer_key
 
+    if creator and consumer_key is None:
+        raise CommandError("--creator is for pseudonyms: give --consumer-key too")
+    secret = None if consumer_key is None else open_consumer_key(consumer_key)
     try:
-        plan = Plan(file, Form(form), parse_field_map(maps or [], sets or []), backfill, batch)
+        field_map = parse_field_map(maps or [], sets or [])
+        plan = Plan(file, Form(form), field_map, backfill, batch, secret, creator)
     except FileError as error:
         raise CommandError(str(error)) from error
     except ValueError:
         raise CommandError(f"--format {form}: choose auto, csv or json") from None
     errors_path = errors or file.with_name(f"{file.name}.errors.jsonl")
-    verdicts = Verdicts(errors_path, results, receipts)
+    verdicts = Verdicts(errors_path, results, receipts, keep_rows=secret is None)
     try:
         with (
             connect(server, key, api_key, submitter) as client,
@@ -152,6 +178,24 @@ def import_usage(
     raise typer.Exit(1 if summary.rejected else 0)
 
 
+def make_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to put it; a new file.")],
+    json: JsonOption = False,
+) -> None:
+    """Make the key that consumers' pseudonyms are made with. It is not shown.
+
+    Keep it, and keep it secret: whoever has it can find out whether somebody they think of is among the consumers. Keep a
+    copy: with another key every consumer becomes another one.
+    """
+    from counterfoil_client import make_consumer_key
+
+    make_consumer_key(file)
+    if json:
+        emit({"file": str(file)})
+        return
+    say(f"A consumer key is in {file}, readable by you alone. Keep a copy where you keep secrets.")
+
+
 def _report(summary: "Summary", verdicts: "Verdicts", json: bool) -> None:
     if summary.ignored_columns:
         # As Python shows them where a terminal would obey them.
@@ -161,6 +205,11 @@ def _report(summary: "Summary", verdicts: "Verdicts", json: bool) -> None:
         ]
         more = ", ..." if len(summary.ignored_columns) > len(shown) else ""
         note(f"columns that nothing was mapped from: {', '.join(shown)}{more}")
+    if summary.plain_consumers:
+        note(
+            f"events with plain consumer ids: {summary.plain_consumers}; the ledger keeps them for ever. "
+            "Replace them with --consumer-key"
+        )
     if json:
         emit(
             {

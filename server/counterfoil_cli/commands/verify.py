@@ -34,6 +34,14 @@ def verify(
             metavar="FILE", help="A policy with logs, witnesses and a quorum (C2SP tlog-policy)."
         ),
     ] = None,
+    key_change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key-change",
+            metavar="FILE",
+            help="The receipt of a change of the log's key, which leads from a trusted key to another; repeatable.",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Answer with a JSON list, an object for each file.")
     ] = False,
@@ -43,11 +51,11 @@ def verify(
     Exit codes: 0 all are good, 1 one of them is bad, 2 it cannot be told (a file that cannot be read, an unknown form or
     key).
     """
-    from counterfoil.__main__ import exit_code, read_policy, verify_file
+    from counterfoil.__main__ import exit_code, read_key_changes, read_policy, verify_file
     from counterfoil.errors import VerificationError
 
     try:
-        trusted = read_policy(key or [], policy)
+        trusted = read_key_changes(read_policy(key or [], policy), key_change or [])
     except VerificationError as error:
         raise CommandError(str(error)) from error
     verdicts = [verify_file(file, trusted) for file in files]

@@ -21,10 +21,8 @@ from counterfoil.v1.registry_pb2 import (
 )
 from counterfoil.v1.registry_service_pb2 import UseQuery
 from counterfoil_cli.console import CommandError
-from counterfoil_cli.demo.events import ASSETS, LICENSE
+from counterfoil_cli.demo.events import ASSETS, CREATOR, LICENSE
 from counterfoil_client import LedgerClient
-
-CREATOR = "creator_demo"
 
 
 def register(client: LedgerClient, buyer: str, files: Sequence[Artifact]) -> int:

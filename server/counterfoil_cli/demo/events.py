@@ -4,10 +4,12 @@ Numbers are drawn from a BLAKE3 stream instead of a random generator, so that a 
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 from blake3 import blake3
 
+from counterfoil.record.consumer import make_pseudonym
 from counterfoil.v1.record_pb2 import CONSENT_COMMERCIAL, CONSENT_INFERENCE, Attribution, UsageEvent
 
 _BYTES_PER_EVENT: Final = 12
@@ -21,8 +23,11 @@ _ACTIONS: Final = (
 )
 _REGIONS: Final = ("eu-central", "eu-north", "us-east", "ap-south")
 ASSETS: Final = tuple(f"asset_{number:03d}" for number in range(1, 25))
+CREATOR: Final = "creator_demo"
 LICENSE: Final = "lic_standard"
 _CONSUMERS: Final = 400
+# A host draws its own and keeps it; this one is public, as the consumers are made up.
+_CONSUMER_SECRET: Final = blake3(b"counterfoil demo consumers").digest()
 _SHARED_PPM: Final = (700_000, 300_000)
 
 
@@ -54,7 +59,7 @@ def _event(number: int, draw: bytes, training_id: str, time_us: int) -> UsageEve
         receipt_ref=training_id,
         asset_id=asset,
         license_id=LICENSE,
-        consumer_id=f"consumer_{int.from_bytes(draw[7:9], 'big') % _CONSUMERS:03d}",
+        consumer_id=_consumer(int.from_bytes(draw[7:9], "big") % _CONSUMERS),
         action=_ACTIONS[draw[9] % len(_ACTIONS)],
         attributions=[
             Attribution(asset_id=name, parts_per_million=parts) for name, parts in shares
@@ -62,6 +67,11 @@ def _event(number: int, draw: bytes, training_id: str, time_us: int) -> UsageEve
         consents=[CONSENT_INFERENCE, CONSENT_COMMERCIAL] if draw[10] % 2 else [CONSENT_INFERENCE],
         metadata={"region": _REGIONS[draw[11] % len(_REGIONS)]},
     )
+
+
+@cache
+def _consumer(number: int) -> str:
+    return make_pseudonym(_CONSUMER_SECRET, CREATOR, f"consumer {number}")
 
 
 def _tokens(first: int, second: int, most: int) -> int:

@@ -12,7 +12,7 @@ from counterfoil.v1.record_pb2 import Artifact, ProofOfTraining, UsageEvent
 from counterfoil.v1.registry_service_pb2 import CoverageFault
 from counterfoil_cli.console import CommandError
 from counterfoil_cli.demo import agreement
-from counterfoil_cli.demo.events import in_batches, make_events
+from counterfoil_cli.demo.events import CREATOR, in_batches, make_events
 from counterfoil_cli.demo.process import make_ledger, run_program, run_verifier, running_ledger
 from counterfoil_cli.fingerprint import fingerprint_files, total_size_bytes
 from counterfoil_cli.progress import progress
@@ -107,7 +107,7 @@ def _agree(operator: LedgerClient, files: Sequence[Artifact], say: Say) -> int:
     say(
         f"   {len(files)} files were fingerprinted here (SHA-256 and BLAKE3); only fingerprints were sent."
     )
-    say(f"   {agreement.CREATOR} lets {_SUBMITTER} train with them and answer from them.")
+    say(f"   {CREATOR} lets {_SUBMITTER} train with them and answer from them.")
     return registered
 
 
@@ -181,7 +181,7 @@ def _fingerprint_own_source() -> list[Artifact]:
 def _make_training(files: Sequence[Artifact]) -> ProofOfTraining:
     return ProofOfTraining(
         dataset_id="ds_counterfoil_source",
-        creator_id=agreement.CREATOR,
+        creator_id=CREATOR,
         model_id="atlas-large-2",
         license="Apache-2.0",
         portion_used_ppm=1_000_000,

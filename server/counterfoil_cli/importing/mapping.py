@@ -15,10 +15,12 @@ from typing import Any, Final
 from counterfoil.limits import EVENT_SIZE_BYTES_MAX
 from counterfoil.record.problem import MALFORMED, TOO_LARGE
 from counterfoil.v1.record_pb2 import Attribution, UsageEvent
+from counterfoil_cli.importing.consumers import ConsumerIds
 from counterfoil_cli.importing.rows import FileError, Row, RowError
 from counterfoil_cli.importing.values import (
     parse_attributions,
     parse_consents,
+    parse_consumer,
     parse_metadata,
     parse_metadata_value,
     parse_text,
@@ -41,7 +43,7 @@ TARGETS: Final[Mapping[str, Parser]] = {
     "receipt_ref": parse_text,
     "asset_id": parse_text,
     "license_id": parse_text,
-    "consumer_id": parse_text,
+    "consumer_id": parse_consumer,
     "action": parse_text,
     "attributions": parse_attributions,
     "consents": parse_consents,
@@ -112,19 +114,27 @@ class EventBuilder:
         ignored: the columns met so far that nothing maps; said once, so that a misspelt one is not lost in silence.
     """
 
-    def __init__(self, field_map: FieldMap, header: Sequence[str] | None, id_prefix: str) -> None:
+    def __init__(
+        self,
+        field_map: FieldMap,
+        header: Sequence[str] | None,
+        id_prefix: str,
+        consumer_ids: ConsumerIds | None = None,
+    ) -> None:
         """Prepare for one file.
 
         Args:
             field_map: what the command line asks for.
             header: the columns of a CSV file; None for JSON, whose rows name their own.
             id_prefix: a row without an event_id gets this and its key.
+            consumer_ids: what becomes of them; None lets all pass.
 
         Raises:
             FileError: a mapped column is not in the header, or a constant is not fit for its target.
         """
         self.ignored: set[str] = set()
         self._id_prefix = id_prefix
+        self._consumer_ids = consumer_ids or ConsumerIds()
         self._spoken = {*field_map.columns, *field_map.constants}
         if self._spoken & _TIMES:
             self._spoken |= _TIMES
@@ -148,6 +158,7 @@ class EventBuilder:
 
         Raises:
             RowError: the row cannot become an event.
+            LedgerError: a consumer's pseudonym needs a look into the registry, and that failed.
         """
         if row.error is not None:
             raise row.error
@@ -168,6 +179,7 @@ class EventBuilder:
                 )
             if value is not None and value != "":
                 fields.put(target, parser(target, value))
+        self._consumer_ids.take(fields.values)
         event_id: str = fields.values.setdefault("event_id", f"{self._id_prefix}{row.key}")
         return event_id, fields.serialize()
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterfoil.limits import BATCH_SIZE_BYTES_MAX
+from counterfoil_cli.importing.consumers import ConsumerIds
 from counterfoil_cli.importing.mapping import EventBuilder, FieldMap
 from counterfoil_cli.importing.rows import FileError
 from counterfoil_cli.importing.sender import Sender
 from counterfoil_cli.importing.source import Form, open_source
 from counterfoil_cli.importing.verdicts import Batch, Verdicts
+from counterfoil_client import ConsumerKey, Consumers
 
 if TYPE_CHECKING:
     from counterfoil_client import LedgerClient
@@ -27,6 +29,8 @@ class Plan:
         field_map: which column becomes which field.
         backfill: let in events older than the ledger's window, marked as such.
         batch_events: how many rows go in one batch.
+        consumer_key: what pseudonyms of plain consumers are made with; None leaves them plain.
+        creator_id: whose works are used in every row, for the pseudonyms; empty to look up each asset.
     """
 
     file: Path
@@ -34,17 +38,24 @@ class Plan:
     field_map: FieldMap
     backfill: bool
     batch_events: int
+    consumer_key: ConsumerKey | None = None
+    creator_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of the file; every row is in one of the counts."""
+    """What became of the file; every row is in one of the counts.
+
+    Attributes:
+        plain_consumers: how many events went out with a consumer id that is no pseudonym.
+    """
 
     rows: int
     accepted: int
     duplicates: int
     rejected: int
     ignored_columns: list[str]
+    plain_consumers: int = 0
 
 
 def run_import(
@@ -64,8 +75,11 @@ def run_import(
         VerificationError: an answer did not verify.
     """
     mapped = frozenset(plan.field_map.columns.values())
+    key = plan.consumer_key
+    consumers = None if key is None else Consumers(key, client.registry)
+    consumer_ids = ConsumerIds(consumers, plan.creator_id)
     with open_source(plan.file, plan.form, mapped) as source:
-        builder = EventBuilder(plan.field_map, source.header, source.id_prefix)
+        builder = EventBuilder(plan.field_map, source.header, source.id_prefix, consumer_ids)
         reached = 0
 
         def answered(batch: Batch, result: "UsageResult | None") -> None:
@@ -96,5 +110,10 @@ def run_import(
         told = f"{rows} rows were read and {verdicts.answered} answered; import {plan.file} again"
         raise FileError(told)
     return Summary(
-        rows, verdicts.accepted, verdicts.duplicates, verdicts.rejected, sorted(builder.ignored)
+        rows,
+        verdicts.accepted,
+        verdicts.duplicates,
+        verdicts.rejected,
+        sorted(builder.ignored),
+        consumer_ids.plain,
     )

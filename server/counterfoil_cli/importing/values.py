@@ -128,6 +128,17 @@ def parse_text(target: str, value: object) -> str:
     return value
 
 
+def parse_consumer(target: str, value: object) -> str:
+    """Text as it is; what is none is not quoted, because it may name somebody.
+
+    Raises:
+        RowError: FIELD_MALFORMED, INVALID_UTF8.
+    """
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise RowError(MALFORMED, target, f"{target} is not text")
+    return parse_text(target, value)
+
+
 def _not_text(target: str, value: object) -> str:
     raise RowError(MALFORMED, target, f"{show(value)} is not text")
 

@@ -62,13 +62,16 @@ class Verdict:
 class Verdicts:
     """Counts and writes verdicts; a context manager that closes the files."""
 
-    def __init__(self, errors: Path, results: Path | None, receipts: Path | None) -> None:
+    def __init__(
+        self, errors: Path, results: Path | None, receipts: Path | None, *, keep_rows: bool = True
+    ) -> None:
         """Say where things go; a file is made when the first line for it comes.
 
         Args:
             errors: the rows that were not logged, a JSON object each.
             results: all rows, a JSON object each.
             receipts: a directory for the receipts, with their records inside.
+            keep_rows: whether a refused row is repeated in the errors file; not when it may name a consumer.
         """
         self.accepted = 0
         self.duplicates = 0
@@ -79,6 +82,7 @@ class Verdicts:
         self._results_path = results
         self._results: TextIO | None = None
         self._receipts = receipts
+        self._keep_rows = keep_rows
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -124,7 +128,8 @@ class Verdicts:
             if self._errors is None:
                 self._errors = _create(self._errors_path)
                 self.errors_file = self._errors_path
-            _write(self._errors, {**verdict.as_json(), "row": dict(verdict.row.values)})
+            row = {"row": dict(verdict.row.values)} if self._keep_rows else {}
+            _write(self._errors, {**verdict.as_json(), **row})
         if self._results_path is not None:
             if self._results is None:
                 self._results = _create(self._results_path)

@@ -151,10 +151,7 @@ def change_command(*, new: bool) -> Callable[..., None]:
         write = Write(
             "licence", "license", submitter, request_id, output, server, key, api_key, json
         )
-        if new:
-            write.create(licence_id, fill)
-        else:
-            write.update(licence_id, fill, etag)
+        write.put(licence_id, fill, etag, new=new)
 
     return change
 

@@ -33,6 +33,13 @@ class Write:
     api_key: str | None
     json: bool
 
+    def put(self, object_id: str, change: Change, etag: str | None, *, new: bool) -> None:
+        """Register an object, or another version of one."""
+        if new:
+            self.create(object_id, change)
+        else:
+            self.update(object_id, change, etag)
+
     def create(self, object_id: str, change: Change) -> None:
         """Register an object."""
         with connect(self.server, self.key, self.api_key, self.submitter) as client:

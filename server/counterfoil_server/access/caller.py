@@ -11,7 +11,7 @@ from counterfoil.errors import NotFound, OutOfRange, PermissionDenied, Unauthent
 from counterfoil.log import Entry
 from counterfoil.log.read import resolve_id
 from counterfoil.log.registry.read import find_owner
-from counterfoil.record import ASSET, LICENSE, USAGE
+from counterfoil.record import ASSET, KEY_CHANGE, LICENSE, USAGE
 from counterfoil.store import Snapshot
 from counterfoil.v1.access_service_pb2 import ROLE_CREATOR, ROLE_OPERATOR, Quotas, Role
 from counterfoil_server.access.quota import Allowance
@@ -124,8 +124,11 @@ class Caller(NamedTuple):
         return entry
 
     def owns(self, snapshot: Snapshot, entry: Entry) -> bool:
-        """Whether a record is within what the call is bound to."""
+        """Whether a record is within what the call is bound to, or for everybody."""
         if self.scope is Scope.ALL:
+            return True
+        if entry.kind is KEY_CHANGE:
+            # It proves to everybody, from the key that they know, which one signs now.
             return True
         if self._is_creator:
             return self.identity.tenant in find_creators(snapshot, entry)

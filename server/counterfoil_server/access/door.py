@@ -16,7 +16,8 @@ from counterfoil_server.access.sign_in import AccessTokens, TokenDesk
 from counterfoil_server.access.token import Realm
 from counterfoil_server.access.trail import Trail
 from counterfoil_server.clock import now_us
-from counterfoil_server.directory import Settings, load_token_signer
+from counterfoil_server.directory import Settings
+from counterfoil_server.token_keys import TokenKeys
 
 OPS_NAME: Final = "ops"
 
@@ -66,24 +67,22 @@ def is_loopback(address: str) -> bool:
 class Door:
     """The guard of one worker with what works behind it; made in the event loop."""
 
-    def __init__(self, ops: OpsStore, settings: Settings, *, workers: int, mutual: bool) -> None:
+    def __init__(
+        self, ops: OpsStore, settings: Settings, keys: TokenKeys, *, workers: int, mutual: bool
+    ) -> None:
         """Guard a ledger in one of so many workers.
 
         Args:
-            mutual: TLS asks callers for a certificate.
-
-        Raises:
-            StartupError: the key of access tokens is missing or not of this ledger.
+            keys: those of access tokens. mutual: TLS asks callers for a certificate.
         """
         self.ops = ops
         self._trail = Trail(ops, now_us)
         self._allowances = Allowances(ops, workers)
-        signer = load_token_signer(settings)
         realm = Realm(settings.origin, settings.environment)
-        schemes = (ApiKeys(ops, settings.environment), AccessTokens(ops, signer, realm))
+        schemes = (ApiKeys(ops, settings.environment), AccessTokens(ops, keys, realm))
         certificates = Certificates(ops) if mutual else None
         self.guard = Guard(ops, schemes, self._allowances, self._trail, certificates)
-        self.tokens = TokenDesk(signer, realm, settings.token_lifetime_s, self._trail)
+        self.tokens = TokenDesk(keys, realm, settings.token_lifetime_s, self._trail)
         self._tasks = [
             asyncio.create_task(each.run(), name=type(each).__name__)
             for each in (self._trail, self._allowances)

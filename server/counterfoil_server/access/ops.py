@@ -12,6 +12,7 @@ key        key_id                  hash of the key's text (32 bytes), ApiKey
 san        name                    principal_id: what a client certificate may say
 audit      sequence                AuditEvent
 quota      day, principal_id       tokens that usage reported on that day (UTC)
+pace       hour, submitter         tokens of usage that arrived in that hour (UTC), counted from 1970
 """
 
 import struct
@@ -32,8 +33,9 @@ from counterfoil_server.access.keys import HASH_SIZE
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-META, PRINCIPAL, KEY, SAN, AUDIT, QUOTA = "meta", "principal", "key", "san", "audit", "quota"
-SPACES: Final = (META, PRINCIPAL, KEY, SAN, AUDIT, QUOTA)
+META, PRINCIPAL, KEY, SAN, AUDIT = "meta", "principal", "key", "san", "audit"
+QUOTA, PACE = "quota", "pace"
+SPACES: Final = (META, PRINCIPAL, KEY, SAN, AUDIT, QUOTA, PACE)
 DENIED: Final = "denied"
 SIGNED_IN: Final = "token.issue"
 _THINNED: Final = (DENIED, SIGNED_IN)
@@ -136,27 +138,37 @@ class OpsStore:
         """Add to the sums of a day; the sums of all workers together. Days before the one before are forgotten."""
 
         def run(transaction: Transaction) -> dict[str, int]:
-            for key, _ in list(transaction.scan(QUOTA, end=encode_key(max(0, day - 1)))):
-                transaction.delete(QUOTA, key)
-            totals = {}
-            for name, count in added.items():
-                key = encode_key(day, name)
-                found = transaction.get(QUOTA, key)
-                before = 0 if found is None else _NUMBER.unpack(unseal(found, "quota"))[0]
-                totals[name] = before + count
-                transaction.put(QUOTA, key, seal(_NUMBER.pack(totals[name])))
-            return totals
+            _forget(transaction, QUOTA, day - 1)
+            return {
+                name: _add(transaction, QUOTA, encode_key(day, name), count)
+                for name, count in added.items()
+            }
 
         return self._store.transact(run)
 
     def read_tokens(self, day: int) -> dict[str, int]:
         """The sums of a day."""
+        return {name: count for _, name, count in self._read_counts(QUOTA, day, day + 1)}
+
+    def add_hours(self, added: Mapping[tuple[int, str], int], oldest: int) -> None:
+        """Add to what submitters sent, by hour and submitter. Hours before the oldest are forgotten."""
+
+        def run(transaction: Transaction) -> None:
+            _forget(transaction, PACE, oldest)
+            for (hour, submitter), count in added.items():
+                _add(transaction, PACE, encode_key(hour, submitter), count)
+
+        self._store.transact(run)
+
+    def read_hours(self, first: int) -> list[tuple[int, str, int]]:
+        """What submitters sent since an hour: hour, submitter, tokens. All workers together."""
+        return self._read_counts(PACE, first, None)
+
+    def _read_counts(self, space: str, first: int, end: int | None) -> list[tuple[int, str, int]]:
+        stop = None if end is None else encode_key(end)
         with self._store.snapshot() as snapshot:
-            rows = snapshot.scan(QUOTA, encode_key(day), encode_key(day + 1))
-            return {
-                str(decode_key(key)[1]): _NUMBER.unpack(unseal(value, "quota"))[0]
-                for key, value in rows
-            }
+            rows = snapshot.scan(space, encode_key(max(0, first)), stop)
+            return [(*_parse_count_key(key), _parse_count(value)) for key, value in rows]
 
     def _check_format(self, origin: str, *, writable: bool) -> None:
         with self._store.snapshot() as snapshot:
@@ -170,6 +182,28 @@ class OpsStore:
             )
         elif stored != wanted:
             raise StartupError(f"{self._store.path} is not the operational store of {origin}")
+
+
+def _add(transaction: Transaction, space: str, key: bytes, count: int) -> int:
+    found = transaction.get(space, key)
+    total = count if found is None else count + _parse_count(found)
+    transaction.put(space, key, seal(_NUMBER.pack(total)))
+    return total
+
+
+def _forget(transaction: Transaction, space: str, oldest: int) -> None:
+    for key, _ in list(transaction.scan(space, end=encode_key(max(0, oldest)))):
+        transaction.delete(space, key)
+
+
+def _parse_count_key(key: bytes | memoryview) -> tuple[int, str]:
+    when, name = decode_key(key)
+    return int(when), str(name)
+
+
+def _parse_count(value: bytes | memoryview) -> int:
+    number: int = _NUMBER.unpack(unseal(value, "count"))[0]
+    return number
 
 
 def read_generation(snapshot: Snapshot) -> int:

@@ -1,11 +1,12 @@
 """Access tokens of one ledger: issued for API keys, and known again for as long as the key stands."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from counterfoil.errors import PermissionDenied, Unauthenticated, VerificationError
-from counterfoil.keys import Signer, Verifier
+from counterfoil.keys import Verifier
 from counterfoil.limits import CALLERS_KNOWN_MAX, TOKEN_LEEWAY_S
 from counterfoil.store import Snapshot
 from counterfoil_server.access.caller import Caller, Identity
@@ -16,6 +17,7 @@ from counterfoil_server.access.token import AccessToken, Realm, issue_token, ver
 from counterfoil_server.access.trail import Trail
 from counterfoil_server.clock import now_us
 from counterfoil_server.entropy import fresh_token_id
+from counterfoil_server.token_keys import TokenKeys
 
 # Every JSON object that is written without spaces begins so in base64url.
 _START: Final = "eyJ"
@@ -38,17 +40,17 @@ class IssuedToken(NamedTuple):
 class TokenDesk:
     """Issues tokens."""
 
-    def __init__(self, signer: Signer, realm: Realm, lifetime_s: int, trail: Trail) -> None:
+    def __init__(self, keys: TokenKeys, realm: Realm, lifetime_s: int, trail: Trail) -> None:
         """Issue for one ledger; ``lifetime_s`` is how long a token is good for at most, whole seconds."""
-        self._signer = signer
+        self._keys = keys
         self._realm = realm
         self._lifetime_s = lifetime_s
         self._trail = trail
 
     @property
-    def verifier(self) -> Verifier:
-        """The key that its tokens verify with."""
-        return self._signer.verifier
+    def verifiers(self) -> Sequence[Verifier]:
+        """The keys that tokens verify with at present, the newest first."""
+        return self._keys.at(now_us())
 
     def issue(self, caller: Caller) -> IssuedToken:
         """A token for the API key that a call was let in with. It ends with the key, if that ends sooner.
@@ -70,19 +72,19 @@ class TokenDesk:
             identity.principal_id, identity.key_id, fresh_token_id(), issued_s, expires_s
         )
         self._trail.sign_in(identity.principal_id, identity.key_id, caller.peer)
-        text = issue_token(self._signer, self._realm, token)
+        text = issue_token(self._keys.signer, self._realm, token)
         return IssuedToken(text, expires_s - issued_s, expires_s)
 
 
 class AccessTokens:
     """Tokens as credentials, a `Scheme`. What a token was found to say is remembered until anything about keys changes."""
 
-    def __init__(self, ops: OpsStore, signer: Signer, realm: Realm) -> None:
-        """Know the tokens that this key signed for this ledger."""
+    def __init__(self, ops: OpsStore, keys: TokenKeys, realm: Realm) -> None:
+        """Know the tokens that these keys signed for this ledger."""
         self._ops = ops
-        self._keys = (signer.verifier,)
+        self._keys = keys
         self._realm = realm
-        self._generation = -1
+        self._seen: tuple[int, Sequence[Verifier]] = (-1, ())
         self._known: dict[bytes, Identity] = {}
 
     def claims(self, credential: str) -> bool:
@@ -91,10 +93,10 @@ class AccessTokens:
 
     def identify(self, credential: str) -> Identity:
         """See `Scheme.identify`."""
-        generation = self._ops.generation
-        if generation != self._generation:
+        seen = self._ops.generation, self._keys.at(now_us())
+        if seen != self._seen:
             self._known.clear()
-            self._generation = generation
+            self._seen = seen
         hashed = hash_text(credential)
         known = self._known.get(hashed)
         if known is None:
@@ -107,7 +109,7 @@ class AccessTokens:
     def _look_up(self, credential: str) -> Identity:
         try:
             data = credential.encode("ascii", "replace")
-            token = verify_token(data, self._keys, self._realm, now_us() // _SECOND_US)
+            token = verify_token(data, self._seen[1], self._realm, now_us() // _SECOND_US)
         except VerificationError as error:
             # Verification quotes nothing of a token.
             raise Unauthenticated(f"{_REFUSED}: {error}") from error

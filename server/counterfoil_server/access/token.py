@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from counterfoil.errors import VerificationError
 from counterfoil.jws import format_jws, open_jws
-from counterfoil.keys import Signer, Verifier
+from counterfoil.keys import SigningKey, Verifier
 from counterfoil.limits import (
     ID_LENGTH_MAX,
     TIME_US_MAX,
@@ -62,7 +62,7 @@ class Realm:
     environment: str
 
 
-def issue_token(signer: Signer, realm: Realm, token: AccessToken) -> str:
+def issue_token(signer: SigningKey, realm: Realm, token: AccessToken) -> str:
     """Sign a token; the same content gives the same text."""
     claims = {
         "iss": realm.origin,

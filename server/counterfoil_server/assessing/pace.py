@@ -8,7 +8,7 @@ observation and no limit: nothing is refused by it.
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +29,8 @@ _TIMES_MEDIAN: Final = 5
 
 Hours = dict[int, int]
 """Tokens by hour, counted from 1970."""
+Counted = Mapping[tuple[int, str], int]
+"""Tokens by hour and submitter."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class Pace:
 
     day_tokens_cap: int = 0
     _known: dict[str, Hours] = field(default_factory=lambda: defaultdict(dict))
-    _unsaved: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
+    _unsaved: dict[tuple[int, str], int] = field(default_factory=lambda: defaultdict(int))
     _usual: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
     def look(self, submitter: str, tokens: int, now_us: int) -> Sequence[Flag]:
@@ -65,21 +67,26 @@ class Pace:
         hour = now_us // HOUR_US
         hours = self._known[submitter]
         hours[hour] = hours.get(hour, 0) + tokens
-        self._unsaved[submitter, hour] += tokens
+        self._unsaved[hour, submitter] += tokens
 
-    def take_unsaved(self) -> Mapping[tuple[str, int], int]:
+    def take_unsaved(self) -> Counted:
         """What was counted since the last time, to be added to what all processes know."""
         unsaved, self._unsaved = self._unsaved, defaultdict(int)
         return unsaved
 
-    def learn(self, known: Mapping[str, Hours]) -> None:
-        """Take over what all processes know together; what was counted meanwhile is added to it."""
-        self._known = defaultdict(
-            dict, {submitter: dict(hours) for submitter, hours in known.items()}
-        )
-        for (submitter, hour), tokens in self._unsaved.items():
-            hours = self._known[submitter]
-            hours[hour] = hours.get(hour, 0) + tokens
+    def put_back(self, unsaved: Counted) -> None:
+        """Take back what could not be added."""
+        for key, tokens in unsaved.items():
+            self._unsaved[key] += tokens
+
+    def learn(self, known: Iterable[tuple[int, str, int]]) -> None:
+        """Take over what all processes know together; what was counted here meanwhile is added to it.
+
+        Args:
+            known: hour, submitter, tokens. Other hours stay as they are.
+        """
+        for hour, submitter, tokens in known:
+            self._known[submitter][hour] = tokens + self._unsaved.get((hour, submitter), 0)
 
     def _limit(self, submitter: str, hour: int) -> int | None:
         """The most tokens in an hour that are usual; None when not enough is known. Worked out once an hour."""

@@ -16,7 +16,7 @@ from counterfoil.errors import CounterfoilError, IntegrityError, StartupError, V
 from counterfoil.log.fsck.report import Progress
 from counterfoil.log.nodes import Nodes
 from counterfoil.log.read import read_entry, read_receipt
-from counterfoil.note import Checkpoint
+from counterfoil.note import Checkpoint, Policy
 from counterfoil.receipt import format_receipt, verify_receipt
 from counterfoil.store import Snapshot
 from counterfoil.tlog import tree_root
@@ -92,7 +92,7 @@ def _run(
             folder / "backup",
             folder / "ledger",
             progress,
-            key=settings.path("key"),
+            keys_from=settings.directory,
             for_reading=True,
         )
     report.seconds["fsck"] = restored.fsck_s
@@ -126,7 +126,7 @@ def _compare(report: DrillReport, settings: Settings, restored: Restored, entrie
                 told = f"the {name} has another tree of size {tree.size} than was signed"
                 report.problems.append(told)
         for index in draw(min(entries, tree.size), tree.size):
-            problem = _compare_entry(ours, theirs, index, restored.manifest.vkey)
+            problem = _compare_entry(ours, theirs, index, restored.manifest.policy)
             report.problems += [problem] if problem else []
             report.entries_checked += 1
 
@@ -144,12 +144,12 @@ def _compare_ops(report: DrillReport, settings: Settings, restored: Restored) ->
             report.problems.append("the restored copy has other principals or keys")
 
 
-def _compare_entry(ours: Snapshot, theirs: Snapshot, index: int, vkey: str) -> str:
+def _compare_entry(ours: Snapshot, theirs: Snapshot, index: int, policy: Policy) -> str:
     """What is wrong with an entry of the copy; empty when nothing is."""
     try:
         mine, copied = read_entry(ours, index), read_entry(theirs, index)
         receipt = format_receipt(read_receipt(theirs, copied))
-        verified = verify_receipt(receipt, vkey)
+        verified = verify_receipt(receipt, policy)
     except (IntegrityError, VerificationError) as error:
         return f"entry {index}: {error}"
     if mine != copied or receipt != format_receipt(read_receipt(ours, mine)):

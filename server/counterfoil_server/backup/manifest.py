@@ -7,6 +7,7 @@ A backup is a folder:
     store/data.mdb      the store as it was at one commit, without unused pages
     ops/data.mdb        principals, keys (as hashes) and the audit trail, if the ledger has any
     signing.key         the private key, only when it was asked for
+    signing_keys.toml   where the keys lie, when the ledger has changed one; its keys are then called signing-<id>.key
 
 There is no anchor in it: an anchor that was copied protects nothing.
 """
@@ -14,15 +15,16 @@ There is no anchor in it: an anchor that was copied protects nothing.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.errors import StartupError, VerificationError
-from counterfoil.keys import Verifier
-from counterfoil.note import Checkpoint, parse_checkpoint
+from counterfoil.note import Checkpoint, Policy, parse_checkpoint
 from counterfoil_server.directory import SETTINGS_NAME
 from counterfoil_server.files import FileFacts
+from counterfoil_server.signing_keys import TABLE_NAME
 
 FORMAT: Final = "counterfoil/backup@v1"
 MANIFEST_NAME: Final = "manifest.json"
@@ -31,7 +33,10 @@ OPS_NAME: Final = "ops/data.mdb"
 KEY_NAME: Final = "signing.key"
 MANIFEST_SIZE_BYTES_MAX: Final = 1 << 20
 _ALWAYS: Final = frozenset({SETTINGS_NAME, STORE_NAME})
-_AT_TIMES: Final = frozenset({KEY_NAME, OPS_NAME})
+_AT_TIMES: Final = frozenset({OPS_NAME, TABLE_NAME})
+_KEY_FILE: Final = re.compile(r"signing(-[0-9a-f]{8})?\.key")
+# All keys of a log that has changed one, with the sizes that each is good for.
+_POLICY: Final = "policy"
 _FIELDS: Final = {
     "format": str,
     "time": str,
@@ -50,10 +55,11 @@ class Manifest:
     """A backup's facts.
 
     Attributes:
-        time: when it was taken, RFC 3339. vkey: the log's verifier key.
+        time: when it was taken, RFC 3339. vkey: the log's verifier key; of several, the one that is not retired.
         checkpoint: the signed tree that the store holds.
         anchor: where the log's anchor lay, an absolute path: a restore looks there first.
         files: what each file must hold, by its path in the backup.
+        policy: all keys of the log, for whoever believes it.
     """
 
     time: str
@@ -61,22 +67,18 @@ class Manifest:
     checkpoint: Checkpoint
     anchor: str
     files: Mapping[str, FileFacts]
-
-    @property
-    def verifier(self) -> Verifier:
-        """The log's key."""
-        return Verifier.parse(self.vkey)
+    policy: Policy
 
     @property
     def has_key(self) -> bool:
         """Whether the private key is in the backup."""
-        return KEY_NAME in self.files
+        return any(map(_KEY_FILE.fullmatch, self.files))
 
 
 def format_manifest(manifest: Manifest) -> bytes:
     """The file ``manifest.json``."""
     tree = manifest.checkpoint
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "time": manifest.time,
         "origin": tree.origin,
@@ -90,6 +92,8 @@ def format_manifest(manifest: Manifest) -> bytes:
             for name, facts in manifest.files.items()
         },
     }
+    if len(manifest.policy.logs) > 1:
+        document[_POLICY] = manifest.policy.text
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
@@ -103,22 +107,29 @@ def parse_manifest(data: bytes) -> Manifest:
         document = json.loads(data)
         _check_fields(document)
         files = {name: _parse_facts(name, facts) for name, facts in document["files"].items()}
-        if not _ALWAYS <= set(files) <= _ALWAYS | _AT_TIMES:
+        others = set(files) - _ALWAYS - _AT_TIMES
+        if not set(files) >= _ALWAYS or not all(map(_KEY_FILE.fullmatch, others)):
             raise VerificationError("it does not list the files of a backup")
         tree = parse_checkpoint(document["checkpoint"], [document["vkey"]])
+        policy = Policy.trust(document["vkey"])
+        if _POLICY in document:
+            policy = Policy.parse(document[_POLICY])
+            policy.check(tree.note)
         stated = document["origin"], document["size"], _parse_hash(document["root_hash"])
         if stated != (tree.origin, tree.size, tree.root_hash):
             raise VerificationError("its facts are not those of its signed checkpoint")
     except (ValueError, RecursionError, VerificationError) as error:
         raise StartupError(f"this is no sound {MANIFEST_NAME}: {error}") from error
-    return Manifest(document["time"], document["vkey"], tree, document["anchor"], files)
+    return Manifest(document["time"], document["vkey"], tree, document["anchor"], files, policy)
 
 
 def _check_fields(document: Any) -> None:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise VerificationError(f"it does not say {FORMAT}")
-    if set(document) != set(_FIELDS):
+    if set(document) - {_POLICY} != set(_FIELDS):
         raise VerificationError(f"it must have {', '.join(_FIELDS)}, and nothing else")
+    if type(document.get(_POLICY, "")) is not str:
+        raise VerificationError("policy is of another type")
     for name, kind in _FIELDS.items():
         if type(document[name]) is not kind:
             raise VerificationError(f"{name} is of another type")

@@ -19,8 +19,8 @@ from counterfoil.log.fsck.report import Progress
 from counterfoil.log.log import check_anchor, check_right_edge
 from counterfoil_server.access.door import open_ops, ops_path
 from counterfoil_server.access.ops import read_all
+from counterfoil_server.backup.keys import place_keys
 from counterfoil_server.backup.manifest import (
-    KEY_NAME,
     MANIFEST_NAME,
     MANIFEST_SIZE_BYTES_MAX,
     STORE_NAME,
@@ -33,8 +33,8 @@ from counterfoil_server.directory import (
     check_store,
     format_settings,
     load,
-    load_signer,
     open_store,
+    own_keys,
 )
 from counterfoil_server.files import copy_durably, new_folder, write_durably
 
@@ -65,14 +65,16 @@ def restore(
     progress: Progress,
     *,
     anchor: Path | None = None,
-    key: Path | None = None,
+    key: Path | str | None = None,
+    keys_from: Path | None = None,
     for_reading: bool = False,
 ) -> Restored:
     """Make a ledger's directory from a backup: verified, checked from the records up, and there as a whole.
 
     Args:
         anchor: where the log's anchor is; else where it was when the backup was taken.
-        key: the private key, which is then used where it lies; else that of the backup, or where the settings say.
+        key: the private key, as a path or a URI, which is then used where it lies; else that of the backup, or where the
+            settings say. keys_from: a directory whose keys are used where they lie.
         for_reading: take no anchor, so that it does not start; a newer anchor is then no reason to refuse.
 
     Raises:
@@ -88,7 +90,9 @@ def restore(
         original = load(folder)
         settings = replace(
             original,
-            key=_key_path(original, manifest, key),
+            key=place_keys(
+                folder, original, manifest, None if key is None else str(key), keys_from
+            ),
             store=Path(STORE_NAME).parent,
             anchor=Path("anchor") if for_reading else found or original.anchor,
         )
@@ -129,16 +133,6 @@ def _copy_files(backup: Path, folder: Path, manifest: Manifest) -> None:
             raise StartupError(told)
 
 
-def _key_path(original: Settings, manifest: Manifest, key: Path | None) -> Path:
-    if key is not None:
-        return key.absolute()
-    if manifest.has_key:
-        return Path(KEY_NAME)
-    if original.key.is_absolute():
-        return original.key
-    raise StartupError("the private key is not in this backup; say where it is with --key FILE")
-
-
 def _find_anchor(manifest: Manifest, named: Path | None) -> Path | None:
     """The anchor at hand; None when the one of the original is out of reach and none was named."""
     path = Path(manifest.anchor) if named is None else named.absolute()
@@ -161,7 +155,7 @@ def _refuse_newer(path: Path, manifest: Manifest) -> None:
 
 def _read_anchor(path: Path, manifest: Manifest) -> int:
     """The size that an anchor knows; any other file is refused, since the operator means the anchor."""
-    with closing(Anchor(path, manifest.verifier)) as anchor:
+    with closing(Anchor(path, manifest.policy)) as anchor:
         anchored = anchor.read()
     if anchored is None:
         raise StartupError(f"the anchor {path} is empty; name the right one with --anchor FILE")
@@ -170,14 +164,16 @@ def _read_anchor(path: Path, manifest: Manifest) -> int:
 
 def _check(settings: Settings, manifest: Manifest, progress: Progress) -> float:
     """Fsck of what was restored; it must be the tree that the manifest names."""
-    signer = load_signer(settings)
-    if signer.verifier.vkey != manifest.vkey:
-        raise StartupError(f"{settings.path('key')} is not the key of this log, {manifest.vkey}")
+    own = own_keys(settings)
+    if manifest.vkey not in [verifier.vkey for verifier in own.known]:
+        raise StartupError(f"{settings.key} is not the key of this log, {manifest.vkey}")
     report = check_store(settings, progress, with_anchor=False)
     if not report.sound:
         first = report.problems[0]
         told = f"the restored store is not sound: {first.what}: {first.detail}"
         raise StartupError(told)
+    with closing(open_store(settings, read_only=True)) as store, store.snapshot() as snapshot:
+        own.signing(snapshot)
     tree = manifest.checkpoint
     if (report.size, report.root_hash) != (tree.size, tree.root_hash):
         raise StartupError("the restored store does not hold the tree that the manifest names")
@@ -192,13 +188,11 @@ def _check_ops(settings: Settings) -> None:
 
 
 def _refuse_another_history(settings: Settings) -> None:
-    signer = load_signer(settings)
-    with (
-        closing(Anchor(settings.path("anchor"), signer.verifier)) as anchor,
-        closing(open_store(settings, read_only=True)) as store,
-        store.snapshot() as snapshot,
-    ):
-        check_anchor(snapshot, anchor, check_right_edge(snapshot, signer))
+    own = own_keys(settings)
+    with closing(open_store(settings, read_only=True)) as store, store.snapshot() as snapshot:
+        keys = own.history(snapshot)
+        with closing(Anchor(settings.path("anchor"), keys.policy)) as anchor:
+            check_anchor(snapshot, anchor, check_right_edge(snapshot, keys))
 
 
 def _missing(settings: Settings, manifest: Manifest, for_reading: bool) -> str:
@@ -212,7 +206,7 @@ def _missing(settings: Settings, manifest: Manifest, for_reading: bool) -> str:
             f"the anchor is not at {path}: put it there. If it is lost for good, and you know that nothing newer than "
             f"this backup was ever signed, say so with {decision}"
         )
-    with closing(Anchor(path, manifest.verifier)) as anchor:
+    with closing(Anchor(path, manifest.policy)) as anchor:
         if anchor.is_in_place():
             return ""
     return (

@@ -68,7 +68,15 @@ class LogService(Servicer):
         settings = self._ledger.settings
         return log_service_pb2.GetLogInfoResponse(
             origin=self._log.origin,
-            vkey=self._log.signer.verifier.vkey,
+            vkey=self._log.keys.present.vkey,
+            keys=[
+                log_service_pb2.LogKey(
+                    vkey=key.verifier.vkey,
+                    first_size=key.first,
+                    last_size=key.last if key.is_retired else 0,
+                )
+                for key in self._log.keys.keys
+            ],
             size=state.size,
             root_hash=state.tree().root(),
             environment=settings.environment,
@@ -199,8 +207,10 @@ class LogService(Servicer):
     def _make_jwt(self, snapshot: Snapshot, entry: Entry) -> bytes:
         body = entry.kind.message.FromString(entry.body)
         payload = MessageToDict(body, preserving_proto_field_name=True)
-        receipt = read_receipt(snapshot, entry)
-        return format_jwt(receipt, self._log.signer, entry.id, entry.leaf.time_us, payload)
+        signer, first_size = self._log.signers.oldest(read_state(snapshot).size)
+        # The tree inside is one that the same key signed: whoever knows that key needs no other.
+        receipt = read_receipt(snapshot, entry, first_size)
+        return format_jwt(receipt, signer, entry.id, entry.leaf.time_us, payload)
 
     def _make_batch(self, snapshot: Snapshot, entry: Entry) -> bytes:
         head = find_part(snapshot, entry.index).head

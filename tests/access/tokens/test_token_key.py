@@ -63,7 +63,7 @@ def test_a_wrong_token_key_is_refused(tmp_path: Path, fault: str) -> None:
     texts = {
         "garbage": "PRIVATE+KEY+garbage",
         "another ledger's": Signer.from_seed("other.example/token", bytes(32)).format(),
-        "the log's own": load_signer(settings).format(),
+        "the log's own": settings.path("key").read_text(),
     }
     if fault in texts:
         path.write_text(texts[fault])

@@ -14,8 +14,7 @@ from counterfoil_server.access.certificates import CertificateDesk
 from counterfoil_server.access.door import open_ops
 from counterfoil_server.directory import SETTINGS_NAME, load
 
-from ...server.quick import QuickLedger
-from ...support.ledger_process import run_cli
+from ...support.ledger_process import LedgerProcess, run_cli
 from ..world import add_person, fresh, local_desk
 from .authority import Authority
 
@@ -27,7 +26,7 @@ STRANGER = Authority("stranger.example")
 class Doors:
     """A ledger behind TLS with an operator, and the folder with everybody's certificates."""
 
-    ledger: QuickLedger
+    ledger: LedgerProcess
     folder: Path
     key: str
 
@@ -58,7 +57,7 @@ def open_doors(folder: Path, *, mutual: bool) -> Doors:
     (folder / "ca.crt").write_bytes(AUTHORITY.pair.pem)
     (folder / "stranger.crt").write_bytes(STRANGER.pair.pem)
     AUTHORITY.issue("server").write(folder, "server")
-    ledger = QuickLedger(folder / "ledger")
+    ledger = LedgerProcess(folder / "ledger")
     path = ledger.directory / SETTINGS_NAME
     text = path.read_text()
     settings = {"tls_cert": "server.crt", "tls_key": "server.key"}

@@ -5,6 +5,7 @@ tiles, and each signed checkpoint at its size (see walk.py); then the catalog (w
 registry, the streams, the state, and the anchor. It reads in short snapshots, so that a server may go on writing beside it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from counterfoil.entry import parse_record
@@ -16,10 +17,14 @@ from counterfoil.log.fsck.catalog import CatalogCheck
 from counterfoil.log.fsck.registry import RegistryCheck
 from counterfoil.log.fsck.report import Progress, Report
 from counterfoil.log.fsck.walk import Walk
+from counterfoil.log.keys import make_history, read_keys
 from counterfoil.log.layout import CHECKPOINT, TILE, BatchPart, index_key, parse_index_key, unseal
-from counterfoil.log.log import check_format
+from counterfoil.log.log import check_format, check_present
 from counterfoil.log.read import read_checkpoint
+from counterfoil.log.secret import read_secret
 from counterfoil.log.state import State, read_state
+from counterfoil.note import KeyHistory, Policy, Trust
+from counterfoil.record import GENESIS, KEY_CHANGE
 from counterfoil.store import Snapshot, Store
 from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, Frontier
 
@@ -30,12 +35,15 @@ _RECORDS_AT_A_TIME: Final = 20_000
 class _Check:
     """One run of fsck."""
 
-    def __init__(self, store: Store, verifier: Verifier, secret: bytes) -> None:
+    def __init__(self, store: Store, report: Report, trust: Trust, secret: bytes) -> None:
         self.store = store
-        self.report = Report()
-        self.walk = Walk(self.report, verifier, self._visit)
+        self.report = report
+        self.trust = trust
+        self.walk = Walk(self.report, trust, self._visit)
         self.catalog = CatalogCheck(self.report, secret)
         self.registry = RegistryCheck(self.report)
+        # Index and body of genesis and of changes of keys, as the walk meets them.
+        self.key_entries: list[tuple[int, bytes]] = []
         self.streams: dict[tuple[str, str], int] = {}
         self.readable = True
 
@@ -54,6 +62,8 @@ class _Check:
             self.catalog.add(part)
             self.registry.add(part)
             self._note_stream(part)
+            if part.head.kind in (GENESIS.number, KEY_CHANGE.number):
+                self.key_entries += enumerate(part.bodies(), part.first)
         except (IntegrityError, VerificationError, KeyError) as error:
             # The records of this part were found damaged above, or are of no known kind: the catalog of the
             # rest cannot be judged without them.
@@ -102,26 +112,38 @@ def _belongs(key: bytes, size: int) -> bool:
 
 
 def check_log(
-    store: Store, verifier: Verifier, secret: bytes, anchor: Anchor | None, progress: Progress
+    store: Store,
+    verifier: Verifier,
+    secret: bytes,
+    anchor: Anchor | None,
+    progress: Progress,
+    others: Sequence[Verifier] = (),
 ) -> Report:
-    """Check a whole log against itself, its key and its anchor.
+    """Check a whole log against itself, its keys and its anchor.
 
     Args:
-        secret: that of the log's fingerprints. anchor: None when there is none to compare with.
+        verifier: a key of the log. others: more of them; one of all these has to be the one that is not retired.
+        secret: that of the log's fingerprints, if the store does not say it.
+        anchor: None when there is none to compare with.
         progress: called from time to time with records done and to do.
 
     Returns:
         What was found; it names the entry of each fault that is in one. Nothing is changed.
     """
-    check = _Check(store, verifier, secret)
+    report = Report()
+    check: _Check | None = None
     try:
         for told in store.check_structure():
-            check.report.add(None, "pages", told)
-        if not check.report.sound:
+            report.add(None, "pages", told)
+        if not report.sound:
             # Whoever follows a wrong page number may be killed for it.
             raise IntegrityError("the pages of the store are damaged")
         with store.snapshot() as snapshot:
             check_format(snapshot, verifier.name)
+            secret = _read_secret(report, snapshot, secret)
+            known = (verifier, *others)
+            trust = _read_trust(snapshot, secret, known)
+            check = _Check(store, report, trust, secret)
             size, note = read_checkpoint(snapshot)
             state = _read_state(check, snapshot)
         check.report.size = size
@@ -131,16 +153,40 @@ def check_log(
             _check_state(check, check.walk.tree, state)
         check.walk.judge(note, "the newest checkpoint")
         check.finish(size)
+        if check.walk.complete:
+            _check_keys(check, known)
         if anchor is not None:
             _check_anchor(check, anchor)
     except (IntegrityError, OutOfRange, StartupError) as error:
         # Without this nothing behind it can be judged: mend it, and check again.
         index = getattr(error, "index", None)
-        check.report.add(index, "store", f"{error}; what follows was not checked")
+        report.add(index, "store", f"{error}; what follows was not checked")
     finally:
-        check.catalog.close()
-        check.registry.close()
-    return check.report
+        if check is not None:
+            check.catalog.close()
+            check.registry.close()
+    return report
+
+
+def _read_secret(report: Report, snapshot: Snapshot, otherwise: bytes) -> bytes:
+    try:
+        return read_secret(snapshot) or otherwise
+    except IntegrityError as error:
+        report.add(None, "secret", str(error))
+        return otherwise
+
+
+def _read_trust(snapshot: Snapshot, secret: bytes, known: Sequence[Verifier]) -> Trust:
+    """The log's keys, each for its sizes. Where the log cannot tell them, all keys of the directory for all sizes.
+
+    What keeps the log from telling is found and told by the walk.
+    """
+    try:
+        keys = read_keys(snapshot, secret)
+        check_present(keys, known)
+    except (IntegrityError, OutOfRange, StartupError):
+        return Policy(tuple(known))
+    return keys
 
 
 def _read_state(check: _Check, snapshot: Snapshot) -> State | None:
@@ -177,3 +223,15 @@ def _check_anchor(check: _Check, anchor: Anchor) -> None:
     # The note itself was verified at its place in the log; here its root line only has to be the anchor's.
     if note.split(b"\n")[:3] != anchored.note.split(b"\n")[:3]:
         check.report.add(None, "anchor", f"its tree of size {anchored.size} is not this log's")
+
+
+def _check_keys(check: _Check, known: Sequence[Verifier]) -> None:
+    """The keys that were believed, because the catalog named their changes, must be those of the entries."""
+    try:
+        told = make_history(check.key_entries)
+        check_present(told, known)
+    except (IntegrityError, StartupError) as error:
+        check.report.add(None, "keys", str(error))
+        return
+    if isinstance(check.trust, KeyHistory) and check.trust != told:
+        check.report.add(None, "keys", "the keys that sign are not those of the entries")

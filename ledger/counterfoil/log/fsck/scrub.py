@@ -28,6 +28,7 @@ from counterfoil.log.nodes import find_part
 from counterfoil.log.registry.read import find_missing_rows
 from counterfoil.log.runs import read_checked, read_runs
 from counterfoil.log.state import read_state
+from counterfoil.note import Trust, as_trust
 from counterfoil.record import KIND_BY_NUMBER
 from counterfoil.store import Snapshot, Store
 
@@ -42,14 +43,17 @@ _LAST_TURN: Final = 1 << 64
 class Scrub:
     """Goes over a log for ever. Only reads; one thread may use it."""
 
-    def __init__(self, store: Store, verifier: Verifier, secret: bytes, period_us: int) -> None:
+    def __init__(
+        self, store: Store, trust: Verifier | Trust, secret: bytes, period_us: int
+    ) -> None:
         """Begin where the clock says at the first look.
 
         Args:
+            trust: the log's keys, or its only one.
             secret: that of the log's fingerprints. period_us: how long one round over the log takes, in microseconds.
         """
         self._store = store
-        self._verifier = verifier
+        self._trust = as_trust(trust)
         self._secret = secret
         self._period_us = period_us
         self._report = Report()
@@ -94,7 +98,7 @@ class Scrub:
         return found
 
     def _fresh(self) -> Walk:
-        return Walk(self._report, self._verifier, self._visit)
+        return Walk(self._report, self._trust, self._visit)
 
     def _begin(self, snapshot: Snapshot, index: int) -> Walk:
         """A walk that begins with the batch of an entry; at the beginning of the log where that is damaged."""

@@ -7,7 +7,6 @@ itself: its predecessor, and by way of the tiles the tree before it. The next si
 from collections.abc import Callable, Sequence
 
 from counterfoil.errors import IntegrityError, VerificationError
-from counterfoil.keys import Verifier
 from counterfoil.log.fsck.entries import EntryCheck
 from counterfoil.log.fsck.report import Report
 from counterfoil.log.layout import (
@@ -20,7 +19,7 @@ from counterfoil.log.layout import (
     unseal,
 )
 from counterfoil.log.nodes import Nodes
-from counterfoil.note import parse_checkpoint
+from counterfoil.note import Trust
 from counterfoil.packed import HASH_SIZE, Hashes
 from counterfoil.store import Snapshot
 from counterfoil.tlog import TILE_HEIGHT, TILE_WIDTH, Frontier
@@ -37,10 +36,10 @@ class Walk:
         complete: whether every entry from 0 on could be read. checkpoints: how many were found.
     """
 
-    def __init__(self, report: Report, verifier: Verifier, visit: Visit) -> None:
+    def __init__(self, report: Report, trust: Trust, visit: Visit) -> None:
         """Begin at entry 0; ``visit`` is called with each part whose records can be read."""
         self._report = report
-        self._verifier = verifier
+        self._trust = trust
         self._visit = visit
         self.next_index = 0
         self.entries = EntryCheck(report)
@@ -174,7 +173,7 @@ class Walk:
     def judge(self, note: bytes, name: str) -> None:
         """Check a checkpoint that must be that of the entries so far."""
         try:
-            checkpoint = parse_checkpoint(note, [self._verifier])
+            checkpoint = self._trust.check(note)
         except VerificationError as error:
             self._report.add(None, "checkpoint", f"{name} does not verify: {error}")
             return
