@@ -53,7 +53,9 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     ]
     for client in clients:
         client.log_info()
-    problems = _stream_all(clients, f"{task['seed']}/before", uncounted)[1]
+    problems: Sequence[str] = ()
+    if uncounted:
+        _, problems = _stream_all(clients, f"{task['seed']}/before", uncounted)
     # The events waiting here are the benchmark's, not the client's: its collector shall not walk them.
     gc.collect()
     gc.freeze()
