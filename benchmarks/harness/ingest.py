@@ -44,6 +44,7 @@ def measure(
             "batches": batches,
             "streams": streams or STREAMS[workers],
             "rich": variant.rich,
+            "batches_before": variant.batches_before,
         }
         with (
             start_client("streamer", task, logs, **options) as client,

@@ -15,19 +15,22 @@ class Variant:
     Attributes:
         label: what the table says of it. rich: events carry consents, attributions and metadata as well.
         agreed: the works are registered and licensed, so that each event is judged when it comes in.
+        batches_before: of so many batches that are sent before, the time does not count.
         twin: server and client use the compiled functions, where they are installed.
     """
 
     label: str = ""
     rich: bool = False
     agreed: bool = False
+    batches_before: int = 0
     twin: bool = True
 
 
 PLAIN: Final = Variant()
 VARIANTS: Final = {
     "rich": Variant("events with consents, attributions, metadata", rich=True),
-    "agreed": Variant("works registered, each event judged", agreed=True),
+    "agreed": Variant("works registered, each event judged", agreed=True, batches_before=150),
+    "agreed-anew": Variant("the same from the first event on", agreed=True),
     "python": Variant("without the compiled twin", twin=False),
 }
 

@@ -43,6 +43,10 @@ def _rate_targets(plan: Plan, measured: Measured) -> Iterator[Target]:
     if rival := max(_best_rate(measured, prefix) for prefix in UNIQUE):
         what = "stream ingest / best PostgreSQL with a unique event id"
         yield Target(what, empty_rate / rival, 2.5, at_least=True)
+    if judged := _best_rate(measured, "agreed/0/"):
+        same = _best_rate(measured, f"ingest/0/{max(plan.workers)}")
+        what = "stream ingest with each event judged / without"
+        yield Target(what, judged / same, 0.75, at_least=True)
     calls = _best_rate(measured, "training/0/")
     yield Target("RecordTraining, records/s", calls, 2_000, at_least=True)
     if largest and empty_rate and calls:

@@ -32,7 +32,7 @@ def run_client(module: str, task: dict[str, Any]) -> subprocess.CompletedProcess
 def stream_task(address: str, vkey: str) -> dict[str, Any]:
     """Two batches over one stream."""
     task = {"address": address, "vkey": vkey, "seed": 7, "batches": 2, "streams": 1}
-    return {**task, "rich": False}
+    return {**task, "rich": False, "batches_before": 0}
 
 
 def other_key(folder: Path, origin: str) -> str:

@@ -81,7 +81,7 @@ class Judge:
         self._begin_us = np.empty(0, np.int64)
         self._end_us = np.empty(0, np.int64)
         self._verdict = np.empty(0, np.int64)
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[_Said, int] = {}
         self._written: list[bytes] = []
 
     @property
@@ -154,11 +154,10 @@ class Judge:
         self._begin_us[number], self._end_us[number] = begin_us, end_us
         self._verdict[number] = self._number(said)
 
-    def _number(self, said: Verdict) -> int:
-        written = said.SerializeToString(deterministic=True)
-        number = self._numbers.setdefault(written, len(self._written))
+    def _number(self, said: "_Said") -> int:
+        number = self._numbers.setdefault(said, len(self._written))
         if number == len(self._written):
-            self._written.append(written)
+            self._written.append(said.format())
         return number
 
     def _gather(self, numbers: Column, flags: Sequence[Flag], as_of_size: int) -> Verdicts:
@@ -184,19 +183,44 @@ def assess_training(training: Any, submitter: str, resolver: Resolver, now_us: i
     subject = _Subject(event, submitter, resolver, facts)
     limits = Limits(0, now_us)
     said = _judge(subject, training.training_time_us or now_us, 0, limits)
-    return Verdicts(resolver.as_of_size, 1, [said.SerializeToString(deterministic=True)])
+    return Verdicts(resolver.as_of_size, 1, [said.format()])
 
 
-def _judge(subject: "_Subject", time_us: int, tokens: int, limits: Limits) -> Verdict:
+class _Said(NamedTuple):
+    """A verdict, to be compared with others: few are distinct, and a message costs more than a tuple.
+
+    Attributes:
+        assets: the fields of AssetVerdict that are said, in their order. flags: kind and limit of each.
+    """
+
+    assets: tuple[tuple[Any, ...], ...]
+    flags: tuple[tuple[Any, int], ...]
+
+    def format(self) -> bytes:
+        """The Verdict in wire form."""
+        verdict = Verdict(
+            assets=[
+                AssetVerdict(**dict(zip(_ASSET_FIELDS, asset, strict=True)))
+                for asset in self.assets
+            ],
+            flags=[Flag(kind=kind, limit=limit) for kind, limit in self.flags],
+        )
+        written: bytes = verdict.SerializeToString(deterministic=True)
+        return written
+
+
+_ASSET_FIELDS: Final = tuple(field.name for field in AssetVerdict.DESCRIPTOR.fields)
+
+
+def _judge(subject: "_Subject", time_us: int, tokens: int, limits: Limits) -> _Said:
     """The verdict on one event."""
     _, _, said = subject.at(time_us)
+    flags = []
     if tokens > limits.event_tokens:
-        kind = assessment_pb2.FLAG_KIND_EVENT_TOKENS
-        said.flags.append(Flag(kind=kind, limit=limits.event_tokens))
+        flags.append((assessment_pb2.FLAG_KIND_EVENT_TOKENS, limits.event_tokens))
     if time_us > limits.now_us:
-        kind = assessment_pb2.FLAG_KIND_CLOCK_AHEAD
-        said.flags.append(Flag(kind=kind, limit=limits.now_us))
-    return said
+        flags.append((assessment_pb2.FLAG_KIND_CLOCK_AHEAD, limits.now_us))
+    return said._replace(flags=(*said.flags, *flags)) if flags else said
 
 
 def subject_of(event: Any, submitter: str, resolver: Resolver) -> "_Subject":
@@ -235,42 +259,42 @@ class _Subject:
             known = resolver.find_known(question)
             self._asked.append((question, known, Timeline(question, known)))
 
-    def at(self, time_us: int) -> tuple[int, int, Verdict]:
+    def at(self, time_us: int) -> tuple[int, int, _Said]:
         """What is said at a moment, from when on, and up to when: the first moment at which something else may be."""
-        said = Verdict()
+        assets, flags = [], []
         begin_us, end_us = _ALWAYS_US, _NEVER_US
         revoked = False
         for question, known, timeline in self._asked:
             from_us, until_us, decision = timeline.at(time_us)
             begin_us, end_us = max(begin_us, from_us), min(end_us, until_us)
-            said.assets.append(self._about_asset(question, known, decision, time_us))
+            assets.append(self._about_asset(question, known, decision, time_us))
             revoked |= decision.fault == service.COVERAGE_FAULT_REVOKED
         if revoked and self._names_license:
-            said.flags.append(Flag(kind=assessment_pb2.FLAG_KIND_AFTER_REVOCATION))
+            flags.append((assessment_pb2.FLAG_KIND_AFTER_REVOCATION, 0))
         trained_us = self._training.time_us if self._training else 0
         if time_us < trained_us:
             end_us = min(end_us, trained_us)
-            kind = assessment_pb2.FLAG_KIND_BEFORE_TRAINING
-            said.flags.append(Flag(kind=kind, limit=trained_us))
+            flags.append((assessment_pb2.FLAG_KIND_BEFORE_TRAINING, trained_us))
         else:
             begin_us = max(begin_us, trained_us)
-        return begin_us, end_us, said
+        return begin_us, end_us, _Said(tuple(assets), tuple(flags))
 
     def _about_asset(
         self, question: Question, known: Known, decision: Decision, time_us: int
-    ) -> AssetVerdict:
+    ) -> tuple[Any, ...]:
+        """The fields of AssetVerdict, in their order."""
         asset = known.asset.at(time_us) if known.asset else None
         creator = known.creator.at(time_us) if known.creator else None
         claimed = self._training.creator_id if self._training else ""
         licence = decision.license
-        return AssetVerdict(
-            asset_id="" if self._names_assets else question.asset_id,
-            creator_id=asset.body.creator_id if asset else claimed,
-            covered=decision.covered,
-            license_id=licence.body.license_id if licence else "",
-            license_etag=licence.etag if licence else "",
-            price_id=decision.price_id,
-            price_etag=decision.price.etag if decision.price else "",
-            fault=decision.fault,  # type: ignore[arg-type]
-            consents=creator.body.consents if creator else (),
+        return (
+            "" if self._names_assets else question.asset_id,
+            asset.body.creator_id if asset else claimed,
+            decision.covered,
+            licence.body.license_id if licence else "",
+            licence.etag if licence else "",
+            decision.price_id,
+            decision.price.etag if decision.price else "",
+            decision.fault,
+            tuple(creator.body.consents) if creator else (),
         )

@@ -81,33 +81,20 @@ class Timeline:
     def __init__(self, question: Question, known: Known) -> None:
         self._question = question
         self._known = known
-        # Moments are 64-bit numbers; nothing changes at the ends.
-        self._changes = [-1 << 63, *sorted(set(_changes(known))), 1 << 63]
         self._spans: dict[int, _Span] = {}
 
     def at(self, time_us: int) -> _Span:
         """The decision at a moment, and the moments from which on and up to which it is the same."""
-        number = bisect_right(self._changes, time_us)
+        moments = self._known.moments_us
+        number = bisect_right(moments, time_us)
         span = self._spans.get(number)
         if span is None:
-            decision = evaluate(self._question, time_us, self._known)
-            span = self._changes[number - 1], self._changes[number], decision
+            # Moments are 64-bit numbers; nothing changes at the ends.
+            begin_us = moments[number - 1] if number else -1 << 63
+            end_us = moments[number] if number < len(moments) else 1 << 63
+            span = begin_us, end_us, evaluate(self._question, time_us, self._known)
             self._spans[number] = span
         return span
-
-
-def _changes(known: Known) -> Iterator[int]:
-    """The moments at which a decision can become another one."""
-    histories = (known.asset, known.creator, *known.licenses, *known.prices.values())
-    for history in histories:
-        if history is not None:
-            yield from (version.effective_time_us for version in history.versions)
-            if history.end_time_us is not None:
-                yield history.end_time_us
-    for history in known.licenses:
-        for version in history.versions:
-            yield version.body.terms.start_time_us
-            yield version.body.terms.end_time_us
 
 
 def _check_creator(

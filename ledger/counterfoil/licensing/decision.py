@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from counterfoil.record.history import History, Version
@@ -36,9 +37,9 @@ class Question(NamedTuple):
         return cls(*(getattr(query, name) for name in cls._fields))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
-    """What the registry has about a question.
+    """What the registry has about a question; about all questions that name the same asset, buyer and licence.
 
     Attributes:
         asset: the asset; None when nobody registered it. creator: whose it is.
@@ -50,6 +51,21 @@ class Known:
     creator: History | None = None
     licenses: Sequence[History] = ()
     prices: Mapping[str, History] = field(default_factory=dict)
+
+    @cached_property
+    def moments_us(self) -> Sequence[int]:
+        """The moments at which a decision can become another one, in order."""
+        moments: set[int] = set()
+        for history in (self.asset, self.creator, *self.licenses, *self.prices.values()):
+            if history is not None:
+                moments.update(version.effective_time_us for version in history.versions)
+                if history.end_time_us is not None:
+                    moments.add(history.end_time_us)
+        for history in self.licenses:
+            for version in history.versions:
+                moments.add(version.body.terms.start_time_us)
+                moments.add(version.body.terms.end_time_us)
+        return sorted(moments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from counterfoil.v1.assessment_pb2 import Flag
 from counterfoil_server.assessing.pace import Pace
 from counterfoil_server.clock import now_us
 from counterfoil_server.directory import Settings
-from counterfoil_server.registry.finder import Finder, Histories
+from counterfoil_server.registry.finder import Finder, Memory
 
 # Distinct questions and proofs of training: models in service times works, not events.
 _REMEMBERED_MAX: Final = 100_000
@@ -42,7 +42,7 @@ class Assessor:
         # Which entry changed the registry last when what is remembered was read.
         self._newest = 0
         self._judges: dict[str, Judge] = {}
-        self._histories: Histories = {}
+        self._memory = Memory()
         self._trainings: dict[str, TrainingFacts] = {}
 
     def assess_usage(self, bodies: Packed, submitter: str, *, backfill: bool) -> Assessed | None:
@@ -78,11 +78,11 @@ class Assessor:
         newest = read_newest_index(snapshot)
         if not newest:
             return None
-        remembered = len(self._histories) + sum(each.remembered for each in self._judges.values())
+        remembered = len(self._memory) + sum(each.remembered for each in self._judges.values())
         if newest != self._newest or remembered > _REMEMBERED_MAX:
-            self._newest, self._judges, self._histories = newest, {}, {}
+            self._newest, self._judges, self._memory = newest, {}, Memory()
         # What is found is remembered for events of any time.
-        finder = Finder(snapshot, (0, TIME_US_MAX), histories=self._histories)
+        finder = Finder(snapshot, (0, TIME_US_MAX), memory=self._memory)
 
         def find_training(name: str) -> TrainingFacts | None:
             facts = self._trainings.get(name)

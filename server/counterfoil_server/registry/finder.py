@@ -1,6 +1,7 @@
 """What one snapshot of the registry has about uses, as the pure rules of ``counterfoil.licensing`` want it."""
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from counterfoil.licensing import Known, Question
@@ -10,8 +11,21 @@ from counterfoil.record import ASSET, CREATOR, LICENSE, PRICE, History, Kind
 from counterfoil.record.agreed import license_scope
 from counterfoil.store import Snapshot
 
-Histories = dict[tuple[int, str], History | None]
-"""Objects over time, by kind and id."""
+
+@dataclass
+class Memory:
+    """What was read of the registry; good for as long as it stays what it is.
+
+    Attributes:
+        histories: objects over time, by kind and id. known: what there is, by asset, buyer and licence that were asked about.
+    """
+
+    histories: dict[tuple[int, str], History | None] = field(default_factory=dict)
+    known: dict[tuple[str, str, str], Known] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How much that is."""
+        return len(self.histories) + len(self.known)
 
 
 class Finder:
@@ -25,22 +39,30 @@ class Finder:
         snapshot: Snapshot,
         times_us: Collection[int],
         sees: Callable[[Kind, Any], bool] = lambda _kind, _body: True,
-        histories: Histories | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Read from a snapshot, and no longer than it is open, what counted at some times.
 
         Args:
             sees: whether whoever asks sees an object whose newest version says this; what is not seen is not there.
-            histories: what was read before about the same times, and where what is read now goes; good for as long as the
-                registry is the same.
+            memory: what was read before about the same times for somebody who sees the same, and where what is read now goes.
         """
         self._snapshot = snapshot
         self._sees = sees
         self._first_us, self._last_us = min(times_us, default=0), max(times_us, default=0)
-        self._histories: Histories = {} if histories is None else histories
+        self._memory = Memory() if memory is None else memory
 
     def find(self, question: Question) -> Known:
         """What there is about a question."""
+        # A licence that is named is the same one for every buyer; whether it is the buyer's the rules say.
+        buyer = "" if question.license_id else question.buyer
+        key = question.asset_id, buyer, question.license_id
+        known = self._memory.known.get(key)
+        if known is None:
+            known = self._memory.known[key] = self._look_up(question)
+        return known
+
+    def _look_up(self, question: Question) -> Known:
         asset = self._see(ASSET, question.asset_id)
         if asset is None:
             return Known()
@@ -60,11 +82,11 @@ class Finder:
 
     def _read(self, kind: Kind, object_id: str) -> History | None:
         key = kind.number, object_id
-        if key not in self._histories:
-            self._histories[key] = read_over_time(
+        if key not in self._memory.histories:
+            self._memory.histories[key] = read_over_time(
                 self._snapshot, kind, object_id, self._first_us, self._last_us
             )
-        return self._histories[key]
+        return self._memory.histories[key]
 
     def _see(self, kind: Kind, object_id: str) -> History | None:
         found = self._read(kind, object_id)
