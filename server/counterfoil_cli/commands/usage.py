@@ -223,7 +223,7 @@ def _report(summary: "Summary", verdicts: "Verdicts", json: bool) -> None:
         )
         return
     say(
-        f"{summary.rows} rows: {summary.accepted} accepted, {summary.duplicates} in the ledger before, "
+        f"{summary.rows} {'row' if summary.rows == 1 else 'rows'}: {summary.accepted} accepted, {summary.duplicates} in the ledger before, "
         f"{summary.rejected} refused."
     )
     if verdicts.errors_file:
