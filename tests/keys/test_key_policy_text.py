@@ -90,8 +90,9 @@ def test_words_that_are_not_sizes_are_no_sizes(line: str) -> None:
         body()[:-1],
         b"\x08\x01" + b"\x12\x02\xff\xfe",
         b"\x0a\x01\x01",
+        body(reason="") + b"\x32\x01\xb7",
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_a_body_that_is_no_change_is_refused(data: bytes) -> None:
     """Missing, repeated, unknown and malformed fields, and keys that do not belong together."""

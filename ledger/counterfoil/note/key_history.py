@@ -79,6 +79,7 @@ class KeyChange:
         if not fields[1]:
             raise VerificationError("key change does not say what the keys are for")
         retired, new = (_verifier(fields[number]) for number in (2, 3))
+        _text(fields[6], "reason")
         overlap = int(*fields[4])
         if overlap > TREE_SIZE_MAX:
             raise VerificationError("key change has a negative overlap")
@@ -93,11 +94,15 @@ class KeyChange:
         return KeySizes(self.retired, 0, last), KeySizes(self.new, begin)
 
 
-def _verifier(values: list[int | bytes]) -> Verifier:
+def _text(values: list[int | bytes], what: str) -> str:
     try:
-        verifier = Verifier.parse(bytes(*values).decode())
+        return bytes(*values).decode()
     except UnicodeDecodeError as error:
-        raise VerificationError("key change has a key that is no text") from error
+        raise VerificationError(f"key change has a {what} that is no text") from error
+
+
+def _verifier(values: list[int | bytes]) -> Verifier:
+    verifier = Verifier.parse(_text(values, "key"))
     if verifier.key_type != KEY_TYPE_ED25519:
         raise VerificationError("key change names a cosigner's key")
     return verifier
