@@ -6,6 +6,7 @@ Whoever can write to the directory is the operator, with or without a key: a los
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -100,3 +101,8 @@ def parse_span_us(option: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}[smhd]", text):
         raise CommandError(f"{option} {text}: say it as 90d, 12h, 30m or 45s")
     return int(text[:-1]) * units[text[-1]] * 1_000_000
+
+
+def tell_second(time_us: int) -> str:
+    """A moment for people, RFC 3339 in UTC, without the fraction of its second."""
+    return f"{datetime.fromtimestamp(time_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from counterfoil.errors import CounterfoilError, StartupError
 from counterfoil.keys import Signer, SigningKey, Verifier
-from counterfoil.log.read import read_entry
+from counterfoil.log import Log
+from counterfoil.log.read import Entry, read_entry
 from counterfoil.log.rotate import change_key, plan_change
 from counterfoil.log.state import read_state
 from counterfoil.note import KeyHistory, KeySizes
@@ -75,14 +76,24 @@ def rotate_key(
             body = plan_change(log, new, overlap_entries, reason)
             uri = reference or _write_key(settings, new)
             _list_key(settings, log.keys, new.verifier, uri)
-            appended = change_key(log, body, fresh_seed(), new)
-            if appended.head is None:
-                raise StartupError("the change of keys is in the log already")
-            with log.store.snapshot() as snapshot:
-                entry = read_entry(snapshot, appended.head.first)
+            entry = log_change(log, body, new)
             return Rotated(entry.id, uri, *log.keys.keys[-2:])
         finally:
             log.close()
+
+
+def log_change(log: Log, body: bytes, new: SigningKey | None = None) -> Entry:
+    """Log a change that was planned; its entry. ``new`` signs checkpoints from here on, if the change is one of those.
+
+    Raises:
+        StartupError: the log has it already.
+        OutcomeUnknown: the change may or may not have been logged.
+    """
+    appended = change_key(log, body, fresh_seed(), new)
+    if appended.head is None:
+        raise StartupError("the change of keys is in the log already")
+    with log.store.snapshot() as snapshot:
+        return read_entry(snapshot, appended.head.first)
 
 
 def list_keys(directory: Path) -> Sequence[KeyState]:

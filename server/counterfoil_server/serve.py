@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +41,7 @@ from counterfoil_server.directory import (
 )
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.pages import Pages
+from counterfoil_server.ports import bind_port
 from counterfoil_server.rpc import SERVICES, add_service
 from counterfoil_server.rpc.push_back import PushBack
 from counterfoil_server.scrubbing import Scrubbing
@@ -295,15 +295,7 @@ def find_address(address: str, option: str = "--grpc") -> str:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise StartupError(f"{address} is not HOST:PORT, such as 127.0.0.1:7070")
-    name = host.removeprefix("[").removesuffix("]")
-    family = socket.AF_INET6 if ":" in name else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((name, int(port)))
-        except OSError as error:
-            told = f"cannot listen on {address} ({error.strerror}); choose another with {option}"
-            raise StartupError(told) from error
+    with bind_port(address, option) as probe:
         return f"{host}:{probe.getsockname()[1]}"
 
 

@@ -9,15 +9,16 @@ A change, step by durable step, each of which leaves a ledger that starts:
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from counterfoil.errors import InvalidInput, StartupError
+from counterfoil.errors import InvalidInput
 from counterfoil.keys import Signer, SigningKey, Verifier
 from counterfoil.limits import KEY_CHANGES_MAX, TOKEN_LEEWAY_S, TOKEN_LIFETIME_S_MAX
 from counterfoil.log.keys import read_changes
-from counterfoil.log.read import Entry, read_entry
-from counterfoil.log.rotate import change_key, plan_other_change
+from counterfoil.log.read import Entry
+from counterfoil.log.rotate import plan_other_change
 from counterfoil.record import problem
 from counterfoil.store import Snapshot
 from counterfoil.v1.key_change_pb2 import KEY_PURPOSE_TOKEN, KeyChange
@@ -34,6 +35,7 @@ from counterfoil_server.directory import (
 )
 from counterfoil_server.entropy import fresh_seed
 from counterfoil_server.files import replace_durably, sync_folder
+from counterfoil_server.rotate import log_change
 from counterfoil_server.signing_keys import open_key
 
 OVERLAP_S_MAX = TOKEN_LIFETIME_S_MAX + TOKEN_LEEWAY_S
@@ -95,13 +97,8 @@ def settle_token_key(settings: Settings) -> None:
     if not fresh.exists():
         return
     new = open_key(f"file:{fresh}", settings.directory, token_key_name(settings)).verifier
-    store = open_store(settings, read_only=True)
-    try:
-        with store.snapshot() as snapshot:
-            secret = own_keys(settings).secret(snapshot)
-            changes = read_changes(snapshot, secret, KEY_PURPOSE_TOKEN)
-    finally:
-        store.close()
+    with _reading(settings) as (snapshot, secret):
+        changes = read_changes(snapshot, secret, KEY_PURPOSE_TOKEN)
     if changes and KeyChange.FromString(changes[-1].body).new_vkey == new.vkey:
         _take_place(settings)
     else:
@@ -137,12 +134,8 @@ def rotate_token_key(directory: Path, overlap_s: int, reason: str) -> RotatedTok
             overlap_us = overlap_s * _SECOND_US
             body = plan_other_change(KEY_PURPOSE_TOKEN, retired, new.verifier, overlap_us, reason)
             replace_durably(_next(settings), f"{new.format()}\n".encode(), 0o600)
-            appended = change_key(log, body, fresh_seed())
-            if appended.head is None:
-                raise StartupError("the change of keys is in the log already")
+            entry = log_change(log, body)
             _take_place(settings)
-            with log.store.snapshot() as snapshot:
-                entry = read_entry(snapshot, appended.head.first)
         finally:
             log.close()
     return RotatedToken(entry.id, retired, new.verifier, entry.leaf.time_us + overlap_us)
@@ -151,10 +144,17 @@ def rotate_token_key(directory: Path, overlap_s: int, reason: str) -> RotatedTok
 def list_token_keys(directory: Path) -> TokenKeys:
     """The token keys of a ledger; a server may be running on it. Raises as `load_token_keys` does."""
     settings = load(directory)
+    with _reading(settings) as (snapshot, secret):
+        return load_token_keys(settings, snapshot, secret)
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[tuple[Snapshot, bytes]]:
+    """A snapshot of a log that a server may be running on, and the secret of its catalog."""
     store = open_store(settings, read_only=True)
     try:
         with store.snapshot() as snapshot:
-            return load_token_keys(settings, snapshot, own_keys(settings).secret(snapshot))
+            yield snapshot, own_keys(settings).secret(snapshot)
     finally:
         store.close()
 

@@ -115,7 +115,7 @@ def test_a_crash_before_the_commit_leaves_the_old_key(
 ) -> None:
     """A key that the log does not know is removed by the next start, and the command can be repeated."""
     before = signing(directory)
-    crash(monkeypatch, "change_key")
+    crash(monkeypatch, "log_change")
     with pytest.raises(OutcomeUnknown):
         rotate_token_key(directory, 300, "")
     monkeypatch.undo()

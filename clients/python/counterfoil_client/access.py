@@ -1,7 +1,7 @@
 """Principals, keys and the audit trail of a ledger, as the ledger tells it: nothing of this is in the log."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -98,15 +98,10 @@ class Access:
 
     def principals(self) -> Iterator[Principal]:
         """All principals, by their ids."""
-        request = ListPrincipalsRequest(page_size=PAGE_SIZE_MAX)
-        more = True
-        while more:
-            path = _SERVICE + "ListPrincipals"
-            page = self._transport.unary(path, request, ListPrincipalsResponse)
-            yield from page.principals
-            more = page.has_more
-            if more:
-                request.after_principal_id = page.principals[-1].principal_id
+        request = ListPrincipalsRequest()
+        return self._pages(
+            "ListPrincipals", request, ListPrincipalsResponse, "principals", "principal_id"
+        )
 
     def create_key(
         self,
@@ -137,26 +132,15 @@ class Access:
 
     def keys(self, principal_id: str = "") -> Iterator[ApiKey]:
         """Keys without their secrets, by their ids: those of one principal, or all that the caller may see."""
-        request = ListApiKeysRequest(principal_id=principal_id, page_size=PAGE_SIZE_MAX)
-        more = True
-        while more:
-            page = self._transport.unary(_SERVICE + "ListApiKeys", request, ListApiKeysResponse)
-            yield from page.keys
-            more = page.has_more
-            if more:
-                request.after_key_id = page.keys[-1].key_id
+        request = ListApiKeysRequest(principal_id=principal_id)
+        return self._pages("ListApiKeys", request, ListApiKeysResponse, "keys", "key_id")
 
     def audit_events(self, after_sequence: int = 0) -> Iterator[AuditEvent]:
         """What was changed and what was refused, oldest first."""
-        request = ListAuditEventsRequest(after_sequence=after_sequence, page_size=PAGE_SIZE_MAX)
-        more = True
-        while more:
-            path = _SERVICE + "ListAuditEvents"
-            page = self._transport.unary(path, request, ListAuditEventsResponse)
-            yield from page.events
-            more = page.has_more
-            if more:
-                request.after_sequence = page.events[-1].sequence
+        request = ListAuditEventsRequest(after_sequence=after_sequence)
+        return self._pages(
+            "ListAuditEvents", request, ListAuditEventsResponse, "events", "sequence"
+        )
 
     def issue_token(self) -> IssueTokenResponse:
         """An access token in place of the API key that this client shows; good for some minutes."""
@@ -179,12 +163,28 @@ class Access:
 
     def certificate_names(self, principal_id: str = "") -> Iterator[CertificateName]:
         """Names of certificates: those of one principal, or all."""
-        request = ListCertificateNamesRequest(principal_id=principal_id, page_size=PAGE_SIZE_MAX)
+        request = ListCertificateNamesRequest(principal_id=principal_id)
+        return self._pages(
+            "ListCertificateNames",
+            request,
+            ListCertificateNamesResponse,
+            "certificate_names",
+            "name",
+        )
+
+    def _pages(
+        self, method: str, request: Any, answer: type[Any], items: str, key: str
+    ) -> Iterator[Any]:
+        """The items of all pages of a list, each page asked for behind the last item of the one before.
+
+        Args:
+            items: the answer's field with them. key: the field of an item that its place is told by.
+        """
+        request.page_size = PAGE_SIZE_MAX
         more = True
         while more:
-            path = _SERVICE + "ListCertificateNames"
-            page = self._transport.unary(path, request, ListCertificateNamesResponse)
-            yield from page.certificate_names
+            page = self._transport.unary(_SERVICE + method, request, answer)
+            yield from getattr(page, items)
             more = page.has_more
             if more:
-                request.after_name = page.certificate_names[-1].name
+                setattr(request, f"after_{key}", getattr(getattr(page, items)[-1], key))

@@ -37,8 +37,7 @@ class Verdicts:
 
     def number_of(self, position: int) -> int:
         """The place of a record's verdict."""
-        begin = _NUMBER_SIZE * position
-        return int.from_bytes(self.numbers[begin : begin + _NUMBER_SIZE], "little")
+        return _number_at(self.numbers, position)
 
     def at(self, positions: Sequence[int]) -> "Verdicts":
         """What is to be said of the records at some positions alone; what none of them has is left out."""
@@ -67,12 +66,13 @@ def format_assessment(verdicts: Verdicts) -> bytes:
 
 def verdict_of(body: assessment_pb2.Assessment, position: int) -> assessment_pb2.Verdict:
     """The verdict of one of the entries that an assessment is about, counted from the first of them."""
-    if not body.verdict_numbers:
-        return body.verdicts[0]
+    return body.verdicts[_number_at(body.verdict_numbers, position)]
+
+
+def _number_at(numbers: bytes, position: int) -> int:
+    """The number of a record's verdict; 0 where there are no numbers, because all have the only one."""
     begin = _NUMBER_SIZE * position
-    return body.verdicts[
-        int.from_bytes(body.verdict_numbers[begin : begin + _NUMBER_SIZE], "little")
-    ]
+    return int.from_bytes(numbers[begin : begin + _NUMBER_SIZE], "little")
 
 
 def _check(body: Any, _raw: bytes) -> Iterator[Problem]:

@@ -1,6 +1,5 @@
 """`counterfoil audit`: who changed what, and who was refused."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from counterfoil_cli.console import (
     example,
     say,
 )
-from counterfoil_cli.desk import DirectoryOption, open_access
+from counterfoil_cli.desk import DirectoryOption, open_access, tell_second
 
 if TYPE_CHECKING:
     from counterfoil.v1.access_service_pb2 import AuditEvent
@@ -49,9 +48,7 @@ def list_all(
         emit({"events": found})
         return
     for row in found:
-        time = datetime.fromtimestamp(row["time_us"] // 1_000_000, UTC).strftime(
-            "%Y-%m-%dT%H:%M:%SZ"
-        )
+        time = tell_second(row["time_us"])
         times = f" ({row['count']} times)" if row["count"] > 1 else ""
         who = row["principal_id"] or "-"
         what = f"{row['action']} {row['subject']} {row['detail']}".rstrip()

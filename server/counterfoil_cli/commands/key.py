@@ -15,7 +15,13 @@ from counterfoil_cli.console import (
     note,
     say,
 )
-from counterfoil_cli.desk import DirectoryOption, open_access, parse_role, parse_span_us
+from counterfoil_cli.desk import (
+    DirectoryOption,
+    open_access,
+    parse_role,
+    parse_span_us,
+    tell_second,
+)
 
 if TYPE_CHECKING:
     from counterfoil.v1.access_service_pb2 import ApiKey
@@ -157,11 +163,7 @@ def _tell_new(text: str, answer: dict[str, Any], json: bool) -> None:
 
 
 def _shown(time_us: int) -> str:
-    from datetime import UTC, datetime
-
-    if not time_us:
-        return "does not expire"
-    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return tell_second(time_us) if time_us else "does not expire"
 
 
 def _as_json(key: "ApiKey") -> dict[str, Any]:

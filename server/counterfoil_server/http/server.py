@@ -10,9 +10,9 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from counterfoil.errors import StartupError
 from counterfoil.limits import HANDSHAKE_S_MAX, METADATA_SIZE_BYTES_MAX
 from counterfoil_server.http.connection import Connection
+from counterfoil_server.ports import bind_port
 
 TlsContext = Callable[[], ssl.SSLContext]
 _BACKLOG: Final = 256
@@ -35,7 +35,8 @@ class HttpServer:
         Raises:
             StartupError: the port cannot be had.
         """
-        self._socket = _listen(address, shared=shared)
+        self._socket = bind_port(address, "--http", shared=shared)
+        self._socket.setblocking(False)
         config = uvicorn.Config(
             app,
             loop="none",
@@ -120,22 +121,3 @@ class _Server(uvicorn.Server):
         return Connection(
             config=self.config, server_state=self.server_state, app_state=state, _loop=loop
         )
-
-
-def _listen(address: str, *, shared: bool) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    name = host.removeprefix("[").removesuffix("]")
-    family = socket.AF_INET6 if ":" in name else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind((name, int(port)))
-    except OSError as error:
-        listener.close()
-        raise StartupError(
-            f"cannot listen on {address} ({error.strerror}); choose another with --http"
-        ) from error
-    listener.setblocking(False)
-    return listener

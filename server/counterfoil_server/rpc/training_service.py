@@ -1,14 +1,18 @@
 """TrainingService: proofs of training."""
 
+from typing import TypeVar
+
 from counterfoil.entry import parse_record
 from counterfoil.log import Entry
-from counterfoil.log.assessments import read_said
+from counterfoil.log.assessments import Said, read_said
 from counterfoil.record import TRAINING
 from counterfoil.v1 import record_pb2, training_service_pb2
 from counterfoil_server.access.caller import Caller
 from counterfoil_server.ledger import Ledger
 from counterfoil_server.rpc.assemble import Servicer
 from counterfoil_server.rpc.records import fill_page, get_one, record_one
+
+T = TypeVar("T", training_service_pb2.RecordTrainingResponse, training_service_pb2.Training)
 
 
 class TrainingService(Servicer):
@@ -36,10 +40,7 @@ class TrainingService(Servicer):
             assess=self._ledger.assessor.assess_training,
         )
         response = recorded.fill(training_service_pb2.RecordTrainingResponse(), "training_id")
-        if recorded.said is not None:
-            response.assessment_index, verdict = recorded.said
-            response.verdict.CopyFrom(verdict)
-        return response
+        return _with_said(response, recorded.said)
 
     async def get_training(
         self, request: training_service_pb2.GetTrainingRequest, caller: Caller
@@ -49,10 +50,7 @@ class TrainingService(Servicer):
         training = _convert(entry)
         with self._ledger.log.store.snapshot() as snapshot:
             said = read_said(snapshot, entry.index)
-        if said is not None:
-            training.assessment_index, verdict = said
-            training.verdict.CopyFrom(verdict)
-        return training_service_pb2.GetTrainingResponse(training=training)
+        return training_service_pb2.GetTrainingResponse(training=_with_said(training, said))
 
     async def list_trainings(
         self, request: training_service_pb2.ListTrainingsRequest, caller: Caller
@@ -70,6 +68,14 @@ class TrainingService(Servicer):
             _convert,
             *filters,
         )
+
+
+def _with_said(message: T, said: Said | None) -> T:
+    """A message that has room for a verdict, with what was said, if anything was."""
+    if said is not None:
+        message.assessment_index, verdict = said
+        message.verdict.CopyFrom(verdict)
+    return message
 
 
 def _convert(entry: Entry) -> training_service_pb2.Training:
